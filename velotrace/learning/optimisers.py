@@ -1,0 +1,121 @@
+"""Optimisers as pure steps: (state, gradient) -> (state, what happened inside).
+
+The document prints plain gradient descent and calls it Adam; both are here. Each works on one
+array at a time, so that a parameter's whole step can be read in one line of a table.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from velotrace.model.readings import Optimiser
+
+
+@dataclass(frozen=True, slots=True)
+class AdamState:
+    """What Adam remembers of one array.
+
+    Attributes:
+        step: steps done.
+        first_moment: m, running mean of the gradient.
+        second_moment: v, running mean of the squared gradient.
+    """
+
+    step: int
+    first_moment: np.ndarray
+    second_moment: np.ndarray
+
+
+def adam_start(parameter: np.ndarray) -> AdamState:
+    """Adam's memory before its first step: all zero."""
+    return AdamState(0, np.zeros_like(parameter), np.zeros_like(parameter))
+
+
+Info = dict[str, np.ndarray]  # what happened inside a step, by name
+
+
+def sgd_step(parameter: np.ndarray, gradient: np.ndarray, settings: Optimiser) -> Info:
+    """One step of the formula that the document prints: new = old − η ∂L/∂parameter.
+
+    Args:
+        parameter: any shape.
+        gradient: same shape.
+        settings: learning rate.
+
+    Returns:
+        `change` and `updated`.
+
+    Example:
+        >>> sgd_step(np.array(0.85), np.array(2495.0), Optimiser())["updated"].round(6)
+        np.float64(-24.1)
+    """
+    change = -settings.learning_rate * gradient
+    return {"change": change, "updated": parameter + change}
+
+
+def adam_step(
+    parameter: np.ndarray, gradient: np.ndarray, state: AdamState, settings: Optimiser
+) -> tuple[AdamState, Info]:
+    """One step of Adam (Kingma and Ba 2015) or of AdamW.
+
+    m ← β₁m + (1 − β₁)g, v ← β₂v + (1 − β₂)g², m̂ = m/(1 − β₁ᵗ), v̂ = v/(1 − β₂ᵗ),
+    change = −η m̂/(√v̂ + eps). Weight decay: 'adam' adds wd·parameter to g, 'adamw' adds
+    −η·wd·parameter to the change.
+
+    Args:
+        parameter: any shape.
+        gradient: same shape.
+        state: what Adam remembers.
+        settings: of the step.
+
+    Returns:
+        The new memory, and `first_moment`, `second_moment`, `first_moment_corrected`,
+        `second_moment_corrected`, `change` and `updated`.
+
+    Example:
+        >>> start = np.array(0.85)
+        >>> _, info = adam_step(start, np.array(2495.0), adam_start(start), Optimiser())
+        >>> print(round(float(info["change"]), 9))
+        -0.01
+    """
+    beta_1, beta_2 = settings.betas
+    step = state.step + 1
+    decay = settings.weight_decay * parameter
+    if settings.name == "adam":
+        gradient = gradient + decay
+    first = beta_1 * state.first_moment + (1.0 - beta_1) * gradient
+    second = beta_2 * state.second_moment + (1.0 - beta_2) * gradient**2
+    first_corrected = first / (1.0 - beta_1**step)
+    second_corrected = second / (1.0 - beta_2**step)
+    direction = first_corrected / (np.sqrt(second_corrected) + settings.eps)
+    if settings.name == "adamw":
+        direction = direction + decay
+    change = -settings.learning_rate * direction
+    info = {
+        "first_moment": first,
+        "second_moment": second,
+        "first_moment_corrected": first_corrected,
+        "second_moment_corrected": second_corrected,
+        "change": change,
+        "updated": parameter + change,
+    }
+    return AdamState(step, first, second), info
+
+
+def clip(gradients: dict[str, np.ndarray], norm: float | None) -> dict[str, np.ndarray]:
+    """Scale all gradients together so that their joint norm is at most `norm`.
+
+    Args:
+        gradients: by parameter.
+        norm: the bound; None leaves them as they are.
+
+    Returns:
+        The gradients, each times norm / (joint norm) where that is below 1.
+    """
+    if norm is None:
+        return gradients
+    joint = np.sqrt(sum(float(np.sum(g**2)) for g in gradients.values()))
+    share = min(1.0, norm / joint) if joint > 0.0 else 1.0
+    return {name: share * gradient for name, gradient in gradients.items()}

@@ -1,0 +1,232 @@
+"""The forward pass: from expression to the loss, in the order of the document's section 3a.
+
+Every choice on which the readings differ is made where it arises, by name; there is one forward
+pass. Whatever the vocabulary names is named here, so the same lines compute, record and explain.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import autograd.numpy as np
+
+from velotrace.model import distributions, kinetics
+from velotrace.model.distributions import at_state, hard_draw, log_mixture, log_normal, softplus
+from velotrace.model.networks import hidden_stack, perceptron
+from velotrace.model.readings import Reading
+from velotrace.model.records import Constants, Draws, Iteration, Parameters
+from velotrace.tape import named
+
+Array = Any
+States = dict[str, Array]  # values by name, as the steps below hand them on
+
+
+def loss(parameters: Parameters, iteration: Iteration) -> Array:
+    """The loss of one mini-batch, equation (27): −ELBO + λ Σ_g switch penalty.
+
+    Args:
+        parameters: θ and φ.
+        iteration: data, draws, constants and reading, all held fixed.
+
+    Returns:
+        One number, nat.
+    """
+    reading, constants = iteration.reading, iteration.constants
+    u = named(iteration.unspliced, "unspliced")
+    s = named(iteration.spliced, "spliced")
+
+    posterior = infer(parameters, iteration, u, s)
+    drawn = draw_states(posterior["concentration"], iteration.draws, reading)
+    times = latent_times(parameters, posterior["z"], iteration)
+    start = start_of_repression(parameters, reading)
+    predicted = predict(parameters, times, start, reading)
+    log_likelihood = compare_with_data(parameters, u, s, predicted, drawn, iteration)
+    velocity(parameters, predicted, drawn, reading)
+
+    over_cells = np.sum if reading.reduction == "sum" else np.mean
+    reconstruction = named(-over_cells(np.sum(log_likelihood, axis=-1), axis=-1), "reconstruction")
+    kl_z = divergence_of_z(posterior["mu_z"], posterior["log_var_z"])
+    kl_pi = divergence_of_pi(posterior["concentration"], constants)
+    switch = switch_penalty(start, constants)
+
+    divergence = over_cells(reading.kl_weight * kl_z + np.sum(kl_pi, axis=-1), axis=-1)
+    penalty = reading.switch_weight * np.sum(switch, axis=-1)
+    return named(reconstruction + divergence + penalty, "loss")
+
+
+def infer(parameters: Parameters, iteration: Iteration, u: Array, s: Array) -> States:
+    """The encoder and the draw of z: q(z | u, s), z*, and the concentrations of q(π | z*), (22).
+
+    z* = μ + exp(½ log Σ) ⊙ ε, the reparameterisation.
+
+    Returns:
+        mu_z, log_var_z and z of shape (cell, latent), concentration (cell, gene, state).
+    """
+    activation, reading = iteration.activation, iteration.reading
+    encoded = perceptron(parameters["encoder_z"], encoder_input(u, s, reading), activation)
+    latent = np.shape(encoded)[-1] // 2
+    mu_z = named(encoded[..., :latent], "mu_z")
+    log_var_z = named(log_variance(encoded[..., latent:], reading), "log_var_z")
+    epsilon = named(iteration.draws.epsilon_z, "epsilon_z")
+    z = named(mu_z + np.exp(0.5 * log_var_z) * epsilon, "z")
+    raw = perceptron(parameters["encoder_pi"], z, activation)
+    by_gene = np.reshape(raw, (*np.shape(raw)[:-1], -1, 4))
+    concentration = named(softplus(by_gene), "concentration")
+    return {"mu_z": mu_z, "log_var_z": log_var_z, "z": z, "concentration": concentration}
+
+
+def encoder_input(u: Array, s: Array, reading: Reading) -> Array:
+    """What the encoder sees of a cell: u_A, s_A, u_B, s_B, … or all s, then all u."""
+    if reading.encoder_input == "spliced-first":
+        return np.concatenate([s, u], axis=-1)
+    pairs = np.stack([u, s], axis=-1)
+    return np.reshape(pairs, (*np.shape(u)[:-1], -1))
+
+
+def log_variance(a: Array, reading: Reading) -> Array:
+    """log Σ from the encoder's second half a: a itself, or log(softplus(a) + 1e-4)."""
+    if reading.latent_variance == "softplus":
+        return np.log(softplus(a) + 1e-4)
+    return a
+
+
+def draw_states(concentration: Array, draws: Draws, reading: Reading) -> States:
+    """State probabilities π* (14), and where the reading draws one, the state k (15).
+
+    The draws were made beforehand; here they enter the record. In the mixtures π* carries the
+    implicit derivative to the concentrations; with a hard k nothing does.
+
+    Returns:
+        pi of shape (cell, gene, state) and, in 'sampled-state', state of shape (cell, gene).
+    """
+    if reading.draws_state:
+        pi = named(hard_draw(concentration, draws.pi), "pi")
+        return {"pi": pi, "state": named(hard_draw(pi, draws.state), "state")}
+    return {"pi": named(distributions.pathwise_draw(concentration, draws.pi), "pi")}
+
+
+def latent_times(parameters: Parameters, z: Array, iteration: Iteration) -> States:
+    """The decoders' times, (16) to (19): t1 = ρ1 t_s and t3 = t_s + (t_max − t_s) ρ3.
+
+    Returns:
+        time_induction and time_repression, shape (cell, gene), both counted from 0.
+    """
+    activation, t_max = iteration.activation, iteration.constants.t_max
+    t_s = parameters["switch_time"]
+    hidden = hidden_stack(parameters.get("decoder_shared", []), z, activation)
+    rho_1 = perceptron(parameters["decoder_ind"], hidden, activation)
+    rho_1 = named(distributions.logistic(rho_1), "rho_induction")
+    time_1 = named(rho_1 * t_s, "time_induction")
+    rho_3 = perceptron(parameters["decoder_rep"], hidden, activation)
+    rho_3 = named(distributions.logistic(rho_3), "rho_repression")
+    time_3 = named(t_s + (t_max - t_s) * rho_3, "time_repression")
+    return {"time_induction": time_1, "time_repression": time_3}
+
+
+def start_of_repression(parameters: Parameters, reading: Reading) -> States:
+    """u0 and s0, (9) and (10): the steady state α/β, α/γ, or where (3), (4) stand at t_s.
+
+    Returns:
+        u_switch and s_switch, shape (gene,).
+    """
+    alpha, beta, gamma = (parameters[name] for name in ("alpha", "beta", "gamma"))
+    if reading.repression_start == "steady-state":
+        u_0, s_0 = alpha / beta, alpha / gamma
+    else:
+        t_s = parameters["switch_time"]
+        u_0 = kinetics.u_induction(alpha, beta, t_s)
+        s_0 = kinetics.s_induction(alpha, beta, gamma, t_s, reading.denominator)
+    return {"u_switch": named(u_0, "u_switch"), "s_switch": named(s_0, "s_switch")}
+
+
+def predict(parameters: Parameters, times: States, start: States, reading: Reading) -> States:
+    """Predicted abundances in all four states, (3) to (8), (11), (12).
+
+    Returns:
+        u_bar and s_bar, shape (cell, gene, state).
+    """
+    alpha, beta, gamma = (parameters[name] for name in ("alpha", "beta", "gamma"))
+    time, form = times["time_induction"], reading.denominator
+    since = times["time_repression"] - parameters["switch_time"]
+    u_0, s_0 = start["u_switch"], start["s_switch"]
+    u_bar = kinetics.by_state(
+        kinetics.u_induction(alpha, beta, time),
+        alpha / beta,
+        kinetics.u_repression(u_0, beta, since),
+        0.0,
+    )
+    s_bar = kinetics.by_state(
+        kinetics.s_induction(alpha, beta, gamma, time, form),
+        alpha / gamma,
+        kinetics.s_repression(u_0, s_0, beta, gamma, since, form),
+        0.0,
+    )
+    return {"u_bar": named(u_bar, "u_bar"), "s_bar": named(s_bar, "s_bar")}
+
+
+def compare_with_data(
+    parameters: Parameters,
+    u: Array,
+    s: Array,
+    predicted: States,
+    drawn: States,
+    iteration: Iteration,
+) -> Array:
+    """Log likelihood of each cell and gene, (20), (21) and by the reading's rule (15), (23), (24).
+
+    Returns:
+        log_likelihood, shape (cell, gene), nat.
+    """
+    scale, reading = iteration.constants.state_scale, iteration.reading
+    sd_u = np.expand_dims(parameters["sigma_u"], -1) * scale
+    sd_s = np.expand_dims(parameters["sigma_s"], -1) * scale
+    log_u = log_normal(np.expand_dims(u, -1), predicted["u_bar"], sd_u)
+    log_s = log_normal(np.expand_dims(s, -1), predicted["s_bar"], sd_s)
+    log_u, log_s = named(log_u, "log_density_u"), named(log_s, "log_density_s")
+    if reading.draws_state:
+        state = drawn["state"]
+        return named(at_state(log_u, state) + at_state(log_s, state), "log_likelihood")
+    log_pi = np.log(drawn["pi"])
+    if reading.likelihood == "joint-mixture":
+        return named(log_mixture(log_pi, log_u + log_s), "log_likelihood")
+    both = log_mixture(log_pi, log_u) + log_mixture(log_pi, log_s)
+    return named(both, "log_likelihood")
+
+
+def velocity(parameters: Parameters, predicted: States, drawn: States, reading: Reading) -> Array:
+    """RNA velocity βū − γs̄ at the drawn state, or its mean under π*. The loss does not use it.
+
+    Returns:
+        velocity, shape (cell, gene), abundance per time.
+    """
+    of_state = kinetics.velocity(
+        parameters["beta"], parameters["gamma"], predicted["u_bar"], predicted["s_bar"]
+    )
+    if reading.draws_state:
+        return named(at_state(of_state, drawn["state"]), "velocity")
+    return named(np.sum(drawn["pi"] * of_state, axis=-1), "velocity")
+
+
+def divergence_of_z(mu_z: Array, log_var_z: Array) -> Array:
+    """KL(q(z | u, s) ‖ N(0, I)) of each cell, doc (1), in closed form; shape (cell,)."""
+    trace, mean, log_det, dimension = distributions.kl_standard_normal_terms(mu_z, log_var_z)
+    trace, mean = named(trace, "kl_z_trace"), named(mean, "kl_z_mean")
+    log_det = named(log_det, "kl_z_log_det")
+    dimension = named(np.array(float(dimension)), "kl_z_dimension")
+    return named(0.5 * (trace + mean - log_det - dimension), "kl_z")
+
+
+def divergence_of_pi(concentration: Array, constants: Constants) -> Array:
+    """KL(q(π | z*) ‖ Dirichlet prior) of each cell and gene, doc (2) corrected; (cell, gene)."""
+    terms = distributions.kl_dirichlet_terms(concentration, constants.pi_prior)
+    normaliser = named(terms[0], "kl_pi_normaliser")
+    log_gamma = named(terms[1], "kl_pi_log_gamma")
+    digamma = named(terms[2], "kl_pi_digamma")
+    return named(normaliser + log_gamma + digamma, "kl_pi")
+
+
+def switch_penalty(start: States, constants: Constants) -> Array:
+    """(u0 − u*)² + (s0 − s*)² of each gene, (26); shape (gene,)."""
+    of_u = named((start["u_switch"] - constants.u_star) ** 2, "switch_penalty_u")
+    of_s = named((start["s_switch"] - constants.s_star) ** 2, "switch_penalty_s")
+    return named(of_u + of_s, "switch_penalty")

@@ -1,0 +1,134 @@
+"""Turn tables into text: for the terminal, as Markdown, CSV, JSON or Parquet."""
+
+from __future__ import annotations
+
+import io
+import json
+from typing import TYPE_CHECKING, Any
+
+from velotrace.errors import InputError
+from velotrace.report.sections import Section, Table, sections
+from velotrace.report.tables import NO_PATH, long_table, operations_table, quantity_table
+from velotrace.tape import leaves
+from velotrace.walkthrough import Trace
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+FORMATS = ("csv", "parquet", "json", "md")
+
+
+def text_table(table: Table, style: str = "simple") -> str:
+    """A table as text: tabulate's style 'simple' for a terminal, 'github' for Markdown."""
+    from tabulate import tabulate
+
+    align = ["left"] * table.labels + ["right"] * (len(table.headers) - table.labels)
+    return tabulate(table.rows, table.headers, style, disable_numparse=True, colalign=align)
+
+
+def print_text(trace: Trace) -> str:
+    """The iteration section by section, for a terminal of 80 columns."""
+    blocks = [_title(trace, "="), *(_section_text(section) for section in sections(trace))]
+    return "\n\n".join(blocks) + "\n"
+
+
+def markdown(trace: Trace) -> str:
+    """The iteration section by section, as Markdown."""
+    blocks = [f"# {_title(trace)}"]
+    for section in sections(trace):
+        blocks += [f"## {section.title}", section.sentence]
+        blocks += [text_table(table, "github") for table in section.tables]
+        blocks += section.notes
+    return "\n\n".join(blocks) + "\n"
+
+
+def _title(trace: Trace, underline: str = "") -> str:
+    title = trace.resolved.scenario.title or "One iteration"
+    preset = trace.resolved.scenario.reading.preset
+    line = f"{title} ({preset} reading)"
+    return line + ("\n" + underline * len(line) if underline else "")
+
+
+def _section_text(section: Section) -> str:
+    parts = [f"{section.title}\n{'-' * len(section.title)}\n{section.sentence}"]
+    parts += [text_table(table) for table in section.tables]
+    return "\n\n".join([*parts, *section.notes])
+
+
+def long_text(trace: Trace, style: str) -> str:
+    """The long table as CSV or JSON text."""
+    return str(frame_content(long_table(trace), style))
+
+
+def folder_contents(trace: Trace, style: str) -> dict[str, str | bytes]:
+    """What `trace -o DIR` writes: name of each file below the folder, and its content.
+
+    Args:
+        trace: of one iteration.
+        style: one of `FORMATS`.
+
+    Returns:
+        'trace.*' (the long table), 'operations.*' (the tape), 'quantities/NAME.*', and for 'md'
+        the sections as 'sections.md'.
+    """
+    files = {
+        f"trace.{style}": frame_content(long_table(trace), style),
+        f"operations.{style}": frame_content(operations_table(trace), style),
+    }
+    weights = [name for name, _ in leaves(trace.resolved.parameters) if "." in name]
+    for name in [*trace.quantities, *weights]:
+        files[f"quantities/{name}.{style}"] = frame_content(quantity_table(trace, name), style)
+    if style == "md":
+        files["sections.md"] = markdown(trace)
+    return files
+
+
+def frame_content(frame: pd.DataFrame, style: str) -> str | bytes:
+    """A data frame as the content of a file.
+
+    Args:
+        frame: any table.
+        style: one of `FORMATS`. Numbers are written so that they read back bit for bit.
+
+    Returns:
+        Text, or bytes for Parquet.
+
+    Raises:
+        InputError: Parquet is asked for without pyarrow.
+    """
+    if style == "csv":
+        return str(frame.to_csv(index=False, lineterminator="\n"))
+    if style == "json":
+        return json.dumps(_records(frame), ensure_ascii=False, allow_nan=False, indent=0) + "\n"
+    if style == "md":
+        from tabulate import tabulate
+
+        filled = frame.astype(object).where(frame.notna(), "")
+        cells = [[_plain(cell) for cell in row] for row in filled.to_numpy().tolist()]
+        return tabulate(cells, list(frame.columns), "github", disable_numparse=True) + "\n"
+    return _parquet(frame)
+
+
+def _plain(cell: Any) -> str:
+    return repr(cell) if isinstance(cell, float) else str(cell)
+
+
+def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    objects = frame.astype(object).where(frame.notna(), None).replace({NO_PATH: None})
+    return [dict(zip(frame.columns, row, strict=True)) for row in objects.to_numpy().tolist()]
+
+
+def _parquet(frame: pd.DataFrame) -> bytes:
+    try:
+        import pyarrow  # noqa: F401
+    except ImportError:
+        raise InputError(
+            "--format parquet needs pyarrow; install velotrace[parquet], or choose csv"
+        ) from None
+    typed = frame.copy()
+    for column in ("adjoint", "backward"):
+        if column in typed:  # a column of numbers again; no path is a null
+            typed[column] = typed[column].replace({NO_PATH: None}).astype("Float64")
+    buffer = io.BytesIO()
+    typed.to_parquet(buffer, index=False)
+    return buffer.getvalue()

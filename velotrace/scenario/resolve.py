@@ -1,0 +1,328 @@
+"""From a scenario to the model's records: names looked up, defaults computed, draws made."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from velotrace.data import Expression, closest, highest_cells, read_expression
+from velotrace.errors import InputError
+from velotrace.model import networks, objective, random
+from velotrace.model.readings import PRESET_OPTIMISERS, PRESETS, Optimiser, Reading
+from velotrace.model.records import Architecture, Constants, Draws, Iteration, Parameters
+from velotrace.quantities import PARAMETERS
+from velotrace.scenario.load import load
+from velotrace.scenario.schema import OptimiserKeys, PerGene, ReadingKeys, Scenario
+
+Pair = tuple[str, str]
+
+
+@dataclass(frozen=True)
+class Resolved:
+    """A scenario with everything worked out.
+
+    Attributes:
+        scenario: the same scenario with every key written out.
+        expression: all cells of the data.
+        cells: names of the mini-batch, in its order.
+        parameters: θ and φ at the start.
+        iteration: what the one iteration holds fixed.
+        optimiser: settings of the step.
+        architecture: sizes of the networks.
+    """
+
+    scenario: Scenario
+    expression: Expression
+    cells: tuple[str, ...]
+    parameters: Parameters
+    iteration: Iteration
+    optimiser: Optimiser
+    architecture: Architecture
+
+    @property
+    def genes(self) -> tuple[str, ...]:
+        """Names of the genes."""
+        return self.expression.genes
+
+
+def resolve(path: Path) -> Resolved:
+    """Load a scenario file and its data and work everything out.
+
+    Args:
+        path: the scenario; its data file is looked for beside it.
+
+    Returns:
+        The records to run.
+
+    Raises:
+        InputError: one line that names the file, the key or row, what was given and what is right.
+    """
+    scenario = load(path)
+    expression = read_expression(path.parent / scenario.data.file)
+    try:
+        return _resolve(scenario, expression)
+    except InputError as problem:
+        raise InputError(f"{path}: {problem}") from None
+
+
+def _resolve(scenario: Scenario, expression: Expression) -> Resolved:
+    cells = _batch(scenario, expression)
+    upper = _upper_cells(scenario, expression)
+    highest = highest_cells(expression, upper)
+    genes = expression.genes
+    constants = Constants(
+        scenario.constants.t_max,
+        np.array(scenario.constants.state_scale),
+        scenario.constants.pi_prior,
+        _per_gene(scenario.constants.u_star, highest.unspliced, genes, "constants.u_star"),
+        _per_gene(scenario.constants.s_star, highest.spliced, genes, "constants.s_star"),
+    )
+    theta = _theta(scenario, highest.unspliced, genes)
+    reading = _reading(scenario.reading)
+    keys = scenario.networks
+    architecture = Architecture(
+        keys.latent, tuple(keys.hidden), keys.activation, keys.initialiser, keys.seed
+    )
+    phi = networks.initialise(architecture, len(genes), reading.decoders)
+    pins = _Pins(scenario, expression, cells, theta["switch_time"])
+    parameters, iteration = _iteration(
+        scenario, expression, cells, theta | phi, constants, reading, pins
+    )
+    optimiser = _optimiser(scenario.optimiser, scenario.reading.preset)
+    spelled = _spelled_out(scenario, cells, upper, parameters, constants, reading, optimiser)
+    return Resolved(spelled, expression, cells, parameters, iteration, optimiser, architecture)
+
+
+# ---- the parts ------------------------------------------------------------------------------
+
+
+def _batch(scenario: Scenario, expression: Expression) -> tuple[str, ...]:
+    cells = scenario.batch.cells
+    if cells is None:
+        return expression.cells
+    if not cells:
+        raise InputError("key 'batch.cells' is []; name at least one cell, or leave it out for all")
+    for cell in cells:
+        if cell not in expression.cells:
+            hint = closest(cell, expression.cells)
+            raise InputError(f"key 'batch.cells' names {cell!r}, which is not in the data{hint}")
+        if cells.count(cell) > 1:
+            raise InputError(f"key 'batch.cells' names {cell!r} twice; name each cell once")
+    return tuple(cells)
+
+
+def _upper_cells(scenario: Scenario, expression: Expression) -> int:
+    cells, upper = len(expression.cells), scenario.data.upper_cells
+    if upper is None:
+        return -(-cells // 100)  # 1 % of the cells, rounded up, in whole numbers
+    if upper > cells:
+        raise InputError(f"key 'data.upper_cells' is {upper}; the data have {cells} cells")
+    return upper
+
+
+def _per_gene(
+    given: PerGene | None, default: np.ndarray, genes: tuple[str, ...], key: str
+) -> np.ndarray:
+    if given is None:
+        return default
+    if isinstance(given, list) and len(given) != len(genes):
+        right = f"the data have {len(genes)} genes ({', '.join(genes[:6])})"
+        raise InputError(f"key {key!r} has {len(given)} numbers; {right}")
+    return np.array(np.broadcast_to(np.asarray(given, dtype=np.float64), len(genes)))
+
+
+def _theta(scenario: Scenario, highest: np.ndarray, genes: tuple[str, ...]) -> Parameters:
+    theta = {}
+    for name in PARAMETERS:
+        given = getattr(scenario.initial, name)
+        given = None if given == "upper-median" else given
+        theta[name] = values = _per_gene(given, highest, genes, f"initial.{name}")
+        limits, allowed = "greater than 0", values > 0.0
+        if name == "alpha":  # a gene without any unspliced RNA is dull but lawful
+            limits, allowed = "0 or more", values >= 0.0
+        if name == "switch_time":
+            t_max = scenario.constants.t_max
+            limits, allowed = f"between 0 and t_max = {t_max:g}", (values > 0.0) & (values < t_max)
+        if not allowed.all():
+            gene = int(np.argmin(allowed))
+            raise InputError(
+                f"key 'initial.{name}' is {values[gene]:g} for gene {genes[gene]!r}; "
+                f"it must be {limits}"
+            )
+    return theta
+
+
+def _reading(keys: ReadingKeys) -> Reading:
+    if keys.preset not in PRESETS:
+        names = ", ".join(PRESETS)
+        raise InputError(f"key 'reading.preset' is {keys.preset!r}; this version runs {names}")
+    chosen = keys.model_dump(exclude={"preset"}, exclude_none=True)
+    reading = replace(PRESETS[keys.preset], **chosen)
+    for name, value in (("parameterisation", "natural"), ("noise_parameter", "standard-deviation")):
+        given = getattr(reading, name)
+        if given != value:
+            raise InputError(f"key 'reading.{name}' is {given!r}; this version runs {value!r} only")
+    return reading
+
+
+def _optimiser(keys: OptimiserKeys, preset: str) -> Optimiser:
+    chosen = keys.model_dump(exclude_none=True)
+    if "betas" in chosen:
+        chosen["betas"] = tuple(chosen["betas"])
+    return replace(PRESET_OPTIMISERS[preset], **chosen)
+
+
+class _Pins:
+    """The pins with their names looked up and their ranges checked."""
+
+    def __init__(
+        self,
+        scenario: Scenario,
+        expression: Expression,
+        cells: tuple[str, ...],
+        switch_time: np.ndarray,
+    ):
+        self._batch = cells
+        self._genes = expression.genes
+        self._pairs: dict[str, list[Pair]] = {}
+        for cell in expression.cells:
+            for gene in expression.genes:
+                self._pairs.setdefault(f"{cell}/{gene}", []).append((cell, gene))
+        pins = scenario.pins
+        self.time = {self._place("time_induction", k): v for k, v in pins.time_induction.items()}
+        self.pi = {self._place("pi", k, True): self._pi(k, v) for k, v in pins.pi.items()}
+        self.state = {self._place("state", k, True): self._k(k, v) for k, v in pins.state.items()}
+        self._check_times(switch_time)
+
+    def _place(self, table: str, key: str, in_batch: bool = False) -> Pair:
+        pairs = self._pairs.get(key, [])
+        name = f"key 'pins.{table}.\"{key}\"'"
+        if not pairs:
+            hint = closest(key, self._pairs)
+            raise InputError(f'{name} names no cell/gene of the data{hint}; write "Cell 1/A"')
+        if len(pairs) > 1:
+            raise InputError(f"{name} fits {pairs[0]} and {pairs[1]}; rename a cell or gene")
+        if in_batch and pairs[0][0] not in self._batch:
+            raise InputError(f"{name} pins a draw of a cell that is not in [batch]; leave it out")
+        return pairs[0]
+
+    @staticmethod
+    def _pi(key: str, values: list[float]) -> np.ndarray:
+        pi = np.array(values)
+        if len(values) != 4 or (pi < 0.0).any() or abs(pi.sum() - 1.0) > 1e-9:
+            raise InputError(
+                f"key 'pins.pi.\"{key}\"' is {values}, of sum {pi.sum():.12g}; "
+                "it must be four numbers, 0 or more, that sum to 1"
+            )
+        return np.maximum(pi, random.SMALLEST)
+
+    @staticmethod
+    def _k(key: str, value: int) -> int:
+        if value not in (1, 2, 3, 4):
+            raise InputError(f"key 'pins.state.\"{key}\"' is {value}; it must be 1, 2, 3 or 4")
+        return value
+
+    def _check_times(self, switch_time: np.ndarray) -> None:
+        met: dict[str, str] = {}
+        for (cell, gene), time in self.time.items():
+            key = f"key 'pins.time_induction.\"{cell}/{gene}\"'"
+            t_s = switch_time[self._genes.index(gene)]
+            if not 0.0 < time < t_s:
+                raise InputError(
+                    f"{key} is {time:g}; it must lie between 0 and the switch time {t_s:g}, "
+                    "both excluded: the network's logistic reaches neither"
+                )
+            if gene in met:
+                raise InputError(
+                    f"{key}: gene {gene!r} is pinned for {met[gene]!r} too; one a gene"
+                )
+            met[gene] = cell
+
+
+def _iteration(
+    scenario: Scenario,
+    expression: Expression,
+    cells: tuple[str, ...],
+    parameters: Parameters,
+    constants: Constants,
+    reading: Reading,
+    pins: _Pins,
+) -> tuple[Parameters, Iteration]:
+    """Draw the noise, meet the pinned times by the decoder's biases, draw π and k."""
+    seed, genes = scenario.noise.seed, expression.genes
+    epsilon = random.draw_epsilon(seed, 0, len(expression.cells), scenario.networks.latent)
+
+    def undrawn(of: Expression) -> Iteration:
+        rows = [expression.cells.index(cell) for cell in of.cells]
+        nothing = np.zeros((len(rows), len(genes), 4))
+        draws = Draws(epsilon[rows], nothing, None)
+        activation = scenario.networks.activation
+        return Iteration(of.unspliced, of.spliced, draws, constants, reading, activation)
+
+    if pins.time:
+        parameters = _meet_times(parameters, undrawn(expression), expression, pins.time)
+    iteration = undrawn(expression.take(cells))
+    posterior = objective.infer(parameters, iteration, iteration.unspliced, iteration.spliced)
+    pi = random.draw_pi(seed, 0, posterior["concentration"])
+    for (cell, gene), given in pins.pi.items():
+        pi[cells.index(cell), genes.index(gene)] = given
+    state = None
+    if reading.draws_state:
+        state = random.draw_state(seed, 0, pi)
+        for (cell, gene), k in pins.state.items():
+            state[cells.index(cell), genes.index(gene)] = k
+    draws = Draws(iteration.draws.epsilon_z, pi, state)
+    return parameters, replace(iteration, draws=draws)
+
+
+def _meet_times(
+    parameters: Parameters, everyone: Iteration, expression: Expression, times: dict[Pair, float]
+) -> Parameters:
+    """Solve for the output biases of `decoder_ind` that give the pinned times.
+
+    The network then really gives them, and gradients flow as ever: with everything else as it is,
+    the bias is what is missing to logit(t/t_s).
+    """
+    posterior = objective.infer(parameters, everyone, everyone.unspliced, everyone.spliced)
+    hidden = networks.hidden_stack(
+        parameters.get("decoder_shared", []), posterior["z"], everyone.activation
+    )
+    layers = parameters["decoder_ind"]
+    outputs = networks.perceptron(layers, hidden, everyone.activation)
+    bias = layers[-1]["b"].copy()
+    for (cell, gene), time in times.items():
+        n, g = expression.cells.index(cell), expression.genes.index(gene)
+        rho = time / parameters["switch_time"][g]
+        bias[g] += math.log(rho) - math.log1p(-rho) - outputs[n, g]
+    return parameters | {"decoder_ind": [*layers[:-1], {"W": layers[-1]["W"], "b": bias}]}
+
+
+def _spelled_out(
+    scenario: Scenario,
+    cells: tuple[str, ...],
+    upper: int,
+    parameters: Parameters,
+    constants: Constants,
+    reading: Reading,
+    optimiser: Optimiser,
+) -> Scenario:
+    """The scenario with every default replaced by what it stands for."""
+    step: dict[str, Any] = asdict(optimiser) | {"betas": list(optimiser.betas)}
+    return scenario.model_copy(
+        update={
+            "data": scenario.data.model_copy(update={"upper_cells": upper}),
+            "batch": scenario.batch.model_copy(update={"cells": list(cells)}),
+            "reading": ReadingKeys(preset=scenario.reading.preset, **asdict(reading)),
+            "initial": scenario.initial.model_copy(
+                update={name: parameters[name].tolist() for name in PARAMETERS}
+            ),
+            "constants": scenario.constants.model_copy(
+                update={"u_star": constants.u_star.tolist(), "s_star": constants.s_star.tolist()}
+            ),
+            "optimiser": OptimiserKeys(**step),
+        }
+    )

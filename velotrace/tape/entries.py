@@ -1,0 +1,106 @@
+"""What a recording consists of: edges, entries, and the tape that holds them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+
+
+@dataclass(frozen=True, slots=True)
+class Edge:
+    """One input of an operation.
+
+    Attributes:
+        argument: position among the operation's arguments.
+        source: forward ordinal of the entry it comes from; None for an unnamed constant.
+        value: the constant itself where there is no source, else None.
+        contribution: upstream adjoint × local derivative that flows back along this edge, of the
+            source's shape; None where no gradient flows.
+    """
+
+    argument: int
+    source: int | None
+    value: Any
+    contribution: np.ndarray | None
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One operation of a recorded function.
+
+    Attributes:
+        forward: position in the order of computation, from 0.
+        backward: position in the backward pass, from 0; None without a path.
+        operation: the primitive's name; 'parameter', 'constant' and 'cut' are sources.
+        name: the name given by `named`, or a parameter's own; None for the many in between.
+        inputs: one edge for each argument.
+        value: what came out.
+        adjoint: d result / d value after all uses; None without a path.
+        line: 'file:line' of the code that asked for the operation.
+    """
+
+    forward: int
+    backward: int | None
+    operation: str
+    name: str | None
+    inputs: tuple[Edge, ...]
+    value: np.ndarray
+    adjoint: np.ndarray | None
+    line: str
+
+
+@dataclass(frozen=True)
+class Tape:
+    """A function, run once forward and once backward, with everything kept.
+
+    Attributes:
+        entries: every operation in forward order.
+        output: forward ordinal of the result.
+    """
+
+    entries: tuple[Entry, ...]
+    output: int
+
+    @property
+    def value(self) -> np.ndarray:
+        """What the function returned."""
+        return self.entries[self.output].value
+
+    @cached_property
+    def names(self) -> Mapping[str, Entry]:
+        """The named entries in order of computation."""
+        return MappingProxyType({e.name: e for e in self.entries if e.name is not None})
+
+    def __getitem__(self, name: str) -> Entry:
+        """The entry called `name`."""
+        return self.names[name]
+
+    @property
+    def backward_order(self) -> tuple[Entry, ...]:
+        """The entries with a path, in the order in which the backward pass reached them."""
+        reached = [entry for entry in self.entries if entry.backward is not None]
+        return tuple(sorted(reached, key=lambda entry: entry.backward or 0))
+
+    @cached_property
+    def graph(self) -> dict[str, tuple[str, ...]]:
+        """For each named value, the named values that it was computed from.
+
+        Walks back through the unnamed operations in between, so the picture of a model is
+        derived from what ran and never drawn by hand.
+        """
+        nearest: list[tuple[str, ...]] = []  # per entry: the names it shows to those after it
+        graph: dict[str, tuple[str, ...]] = {}
+        for entry in self.entries:
+            sources = [edge.source for edge in entry.inputs if edge.source is not None]
+            found = dict.fromkeys(name for source in sources for name in nearest[source])
+            if entry.name is None:
+                nearest.append(tuple(found))
+            else:
+                graph[entry.name] = tuple(found)
+                nearest.append((entry.name,))
+        return graph

@@ -1,0 +1,53 @@
+"""What can be changed about a named value in one run: shift it, set it, cut its gradient."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Shift:
+    """Add `by` (a number, or an array of the value's shape) to a named value."""
+
+    by: Any
+
+
+@dataclass(frozen=True)
+class Replace:
+    """Put `value` (broadcast to its shape) in the place of a named value; nothing flows past."""
+
+    value: Any
+
+
+@dataclass(frozen=True)
+class Cut:
+    """Keep a named value but let no gradient flow past it to what it was computed from."""
+
+
+Intervention = Shift | Replace | Cut
+
+
+def intervened(x: np.ndarray, change: Intervention | None) -> np.ndarray:
+    """A plain value under an intervention; a cut leaves it as it is."""
+    if isinstance(change, Shift):
+        return x + change.by
+    if isinstance(change, Replace):
+        return broadcast(change.value, x)
+    return x
+
+
+def broadcast(value: Any, like: np.ndarray) -> np.ndarray:
+    """`value` in the shape and type of another array.
+
+    Raises:
+        ValueError: the shapes do not fit.
+    """
+    given = np.asarray(value)
+    try:
+        return np.broadcast_to(given, like.shape).astype(like.dtype)
+    except ValueError:
+        shapes = f"of shape {given.shape} cannot replace one of shape {like.shape}"
+        raise ValueError(f"a value {shapes}") from None

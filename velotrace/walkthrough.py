@@ -1,0 +1,165 @@
+"""One iteration from start to end: forward, backward, update."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property, partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from velotrace.learning.optimisers import Info, adam_start, adam_step, clip, sgd_step
+from velotrace.model.objective import loss
+from velotrace.quantities import PARAMETERS, VOCABULARY
+from velotrace.resources import data_path
+from velotrace.scenario import Resolved, resolve
+from velotrace.tape import Intervention, Tape, leaves, record
+
+if TYPE_CHECKING:
+    import xarray
+
+Updates = Mapping[str, Mapping[str, Info]]
+
+
+@dataclass(frozen=True)
+class Trace:
+    """Everything that one iteration of a scenario computed.
+
+    Attributes:
+        resolved: the scenario and the records it stands for.
+        tape: every operation, forward and backward.
+    """
+
+    resolved: Resolved
+    tape: Tape
+
+    @property
+    def quantities(self) -> tuple[str, ...]:
+        """Names of the vocabulary that occur in this trace, in its order."""
+        return tuple(name for name in VOCABULARY if name in self.tape.names)
+
+    @property
+    def loss(self) -> float:
+        """The loss, nat."""
+        return float(self.tape.value)
+
+    @cached_property
+    def coords(self) -> dict[str, list[Any]]:
+        """Labels of the four dimensions: the batch's cells, genes, states 1–4, latent 1–d."""
+        latent = self.resolved.architecture.latent
+        return {
+            "cell": list(self.resolved.cells),
+            "gene": list(self.resolved.genes),
+            "state": [1, 2, 3, 4],
+            "latent": list(range(1, latent + 1)),
+        }
+
+    def value(self, name: str) -> xarray.DataArray:
+        """A named value with its labels, equation and unit.
+
+        Args:
+            name: of the vocabulary, such as 'u_bar'.
+
+        Returns:
+            A labelled array.
+
+        Raises:
+            KeyError: no such value in this trace, with the names that are.
+        """
+        return self._labelled(name, self._entry(name).value)
+
+    def adjoint(self, name: str) -> xarray.DataArray | None:
+        """d loss / d value of a named value; None where there is no path to the loss.
+
+        Raises:
+            KeyError: no such value in this trace, with the names that are.
+        """
+        adjoint = self._entry(name).adjoint
+        return None if adjoint is None else self._labelled(name, adjoint)
+
+    def _entry(self, name: str) -> Any:
+        if name not in VOCABULARY or name not in self.tape.names:
+            raise KeyError(
+                f"no value {name!r} in this trace; there are {', '.join(self.quantities)}"
+            )
+        return self.tape[name]
+
+    def _labelled(self, name: str, array: np.ndarray) -> xarray.DataArray:
+        import xarray  # heavy, and only here needed
+
+        quantity = VOCABULARY[name]
+        coords = {dim: self.coords[dim] for dim in quantity.dims}
+        about = {"symbol": quantity.symbol, "unit": quantity.unit, "equation": quantity.equation}
+        return xarray.DataArray(array.copy(), coords, quantity.dims, name=name, attrs=about)
+
+    @cached_property
+    def updates(self) -> Updates:
+        """What one step does: by optimiser ('sgd', 'adam'), by parameter, what happened inside.
+
+        'sgd' is the formula that the document prints; 'adam' is what it names, with the
+        scenario's settings (Adam's own defaults where the scenario asks for SGD).
+        """
+        settings = self.resolved.optimiser
+        gradients = {name: self._gradient(name) for name, _ in leaves(self.resolved.parameters)}
+        clipped = clip(gradients, settings.clip_norm)
+        sgd, adam = {}, {}
+        for name, value in leaves(self.resolved.parameters):
+            sgd[name] = sgd_step(value, gradients[name], settings)
+            _, adam[name] = adam_step(value, clipped[name], adam_start(value), settings)
+        return {"sgd": sgd, "adam": adam}
+
+    def _gradient(self, name: str) -> np.ndarray:
+        entry = self.tape[name]
+        return np.zeros_like(entry.value) if entry.adjoint is None else entry.adjoint
+
+    def left_domain(self, optimiser: str) -> dict[str, list[str]]:
+        """The parameters that a step takes out of their domain, with the genes.
+
+        Rates and standard deviations must stay positive, switch times between 0 and t_max.
+
+        Args:
+            optimiser: 'sgd' or 'adam'.
+
+        Returns:
+            Genes by parameter; nothing for those that stay.
+        """
+        t_max = self.resolved.iteration.constants.t_max
+        found = {}
+        for name in PARAMETERS:
+            updated = self.updates[optimiser][name]["updated"]
+            outside = updated <= 0.0
+            if name == "switch_time":
+                outside |= updated >= t_max
+            genes = [g for g, out in zip(self.resolved.genes, outside, strict=True) if out]
+            if genes:
+                found[name] = genes
+        return found
+
+
+def trace(
+    scenario: str | Path | None = None, interventions: Mapping[str, Intervention] | None = None
+) -> Trace:
+    """Run one iteration of a scenario and keep every number.
+
+    Args:
+        scenario: a scenario file; the document's walkthrough where none is given.
+        interventions: by name of a value, what to change in this run.
+
+    Returns:
+        The trace.
+
+    Raises:
+        InputError: the scenario or its data cannot be used.
+
+    Example:
+        >>> import velotrace
+        >>> walkthrough = velotrace.trace()
+        >>> print(walkthrough.value("u_bar").sel(cell="Cell 1", gene="A", state=1).round(4).item())
+        4.6807
+    """
+    path = data_path("walkthrough.toml") if scenario is None else Path(scenario)
+    resolved = resolve(path)
+    function = partial(loss, iteration=resolved.iteration)
+    return Trace(resolved, record(function, resolved.parameters, interventions))
