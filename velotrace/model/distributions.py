@@ -74,6 +74,20 @@ def log_mixture(log_weights: Array, log_densities: Array) -> Array:
     return logsumexp(log_weights + log_densities, axis=-1)
 
 
+def responsibilities(log_weights: Array, log_densities: Array, log_mixed: Array) -> Array:
+    """How far each state answers for what was measured: π_k N_k / Σ_j π_j N_j, last axis state.
+
+    Args:
+        log_weights: log π, shape (…, state).
+        log_densities: log N, same shape.
+        log_mixed: their `log_mixture`, shape (…).
+
+    Returns:
+        Numbers from 0 to 1 that sum to 1 over the last axis.
+    """
+    return np.exp(log_weights + log_densities - log_mixed[..., None])
+
+
 # ---- divergences ----------------------------------------------------------------------------
 
 

@@ -67,11 +67,9 @@ def exponential_difference(
         >>> float(exponential_difference(0.5, 0.5, 2.0))  # −t e^(−βt)
         -0.7357588823428847
     """
-    if denominator == "eps":
-        return (np.exp(-gamma * time) - np.exp(-beta * time)) / (gamma - beta + SCVI_EPS)
-    slower = np.minimum(beta, gamma)
-    gap = np.abs(gamma - beta)
-    return -time * np.exp(-slower * time) * exprel(-gap * time)
+    slower, gap = np.minimum(beta, gamma), gamma - beta
+    exact = -time * np.exp(-slower * time) * exprel(-np.abs(gap) * time)
+    return exact if denominator == "exact" else exact * (gap / (gap + SCVI_EPS))
 
 
 def u_induction(alpha: Array, beta: Array, time: Array) -> Array:

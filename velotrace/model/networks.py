@@ -7,42 +7,53 @@ from itertools import pairwise
 from typing import Any
 
 import autograd.numpy as np
+import numpy
+from autograd.extend import defvjp, primitive
 
 from velotrace.model.random import generator
 from velotrace.model.readings import Decoders
 from velotrace.model.records import Activation, Architecture, Initialiser, Network
+from velotrace.tape import named
 
 Array = Any
 
 
+@primitive
 def relu(x: Array) -> Array:
-    """max(x, 0)."""
-    return np.maximum(x, 0.0)
+    """max(x, 0), whose derivative at 0 is taken to be 0."""
+    return numpy.maximum(x, 0.0)
 
+
+defvjp(relu, lambda ans, x: lambda g: g * (ans > 0.0))
 
 ACTIVATIONS = {"tanh": np.tanh, "relu": relu}
 
 
-def perceptron(layers: list[dict[str, Array]], x: Array, activation: Activation) -> Array:
+def perceptron(
+    network: str, layers: list[dict[str, Array]], x: Array, activation: Activation
+) -> Array:
     """Apply x @ W + b layer by layer, the activation between layers, the last one linear.
 
     Args:
+        network: its name; the hidden layers are named after it, such as 'encoder_z.0.h'.
         layers: each with W of shape (inputs, outputs) and b of shape (outputs,).
         x: shape (cell, inputs of the first layer).
         activation: 'tanh' or 'relu'.
 
     Returns:
-        Shape (cell, outputs of the last layer); `x` itself without layers.
+        Shape (cell, outputs of the last layer).
     """
-    for layer in layers[:-1]:
-        x = ACTIVATIONS[activation](x @ layer["W"] + layer["b"])
-    return x @ layers[-1]["W"] + layers[-1]["b"] if layers else x
+    x = hidden_stack(network, layers[:-1], x, activation)
+    return x @ layers[-1]["W"] + layers[-1]["b"]
 
 
-def hidden_stack(layers: list[dict[str, Array]], x: Array, activation: Activation) -> Array:
-    """Apply hidden layers only: the activation follows every one of them."""
-    for layer in layers:
-        x = ACTIVATIONS[activation](x @ layer["W"] + layer["b"])
+def hidden_stack(
+    network: str, layers: list[dict[str, Array]], x: Array, activation: Activation
+) -> Array:
+    """Apply hidden layers only: the activation follows every one of them; none gives `x`."""
+    for place, layer in enumerate(layers):
+        h = ACTIVATIONS[activation](x @ layer["W"] + layer["b"])
+        x = named(h, f"{network}.{place}.h")
     return x
 
 

@@ -63,13 +63,14 @@ def infer(parameters: Parameters, iteration: Iteration, u: Array, s: Array) -> S
         mu_z, log_var_z and z of shape (cell, latent), concentration (cell, gene, state).
     """
     activation, reading = iteration.activation, iteration.reading
-    encoded = perceptron(parameters["encoder_z"], encoder_input(u, s, reading), activation)
+    seen = encoder_input(u, s, reading)
+    encoded = perceptron("encoder_z", parameters["encoder_z"], seen, activation)
     latent = np.shape(encoded)[-1] // 2
     mu_z = named(encoded[..., :latent], "mu_z")
     log_var_z = named(log_variance(encoded[..., latent:], reading), "log_var_z")
     epsilon = named(iteration.draws.epsilon_z, "epsilon_z")
     z = named(mu_z + np.exp(0.5 * log_var_z) * epsilon, "z")
-    raw = perceptron(parameters["encoder_pi"], z, activation)
+    raw = perceptron("encoder_pi", parameters["encoder_pi"], z, activation)
     by_gene = np.reshape(raw, (*np.shape(raw)[:-1], -1, 4))
     concentration = named(softplus(by_gene), "concentration")
     return {"mu_z": mu_z, "log_var_z": log_var_z, "z": z, "concentration": concentration}
@@ -113,11 +114,11 @@ def latent_times(parameters: Parameters, z: Array, iteration: Iteration) -> Stat
     """
     activation, t_max = iteration.activation, iteration.constants.t_max
     t_s = parameters["switch_time"]
-    hidden = hidden_stack(parameters.get("decoder_shared", []), z, activation)
-    rho_1 = perceptron(parameters["decoder_ind"], hidden, activation)
+    hidden = hidden_stack("decoder_shared", parameters.get("decoder_shared", []), z, activation)
+    rho_1 = perceptron("decoder_ind", parameters["decoder_ind"], hidden, activation)
     rho_1 = named(distributions.logistic(rho_1), "rho_induction")
     time_1 = named(rho_1 * t_s, "time_induction")
-    rho_3 = perceptron(parameters["decoder_rep"], hidden, activation)
+    rho_3 = perceptron("decoder_rep", parameters["decoder_rep"], hidden, activation)
     rho_3 = named(distributions.logistic(rho_3), "rho_repression")
     time_3 = named(t_s + (t_max - t_s) * rho_3, "time_repression")
     return {"time_induction": time_1, "time_repression": time_3}

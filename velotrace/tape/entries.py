@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+import heapq
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
 from types import MappingProxyType
 from typing import Any
@@ -54,6 +55,10 @@ class Entry:
     line: str
 
 
+Pullback = Callable[[np.ndarray], tuple[tuple[int, np.ndarray], ...]]
+"""From an entry's adjoint to (source, contribution) for each edge that carries a gradient."""
+
+
 @dataclass(frozen=True)
 class Tape:
     """A function, run once forward and once backward, with everything kept.
@@ -61,10 +66,13 @@ class Tape:
     Attributes:
         entries: every operation in forward order.
         output: forward ordinal of the result.
+        pullbacks: for each entry, the function from its adjoint to the contributions along its
+            edges that carry gradients; None for entries without any.
     """
 
     entries: tuple[Entry, ...]
     output: int
+    pullbacks: tuple[Pullback | None, ...] = field(repr=False, compare=False)
 
     @property
     def value(self) -> np.ndarray:
@@ -104,3 +112,43 @@ class Tape:
                 graph[entry.name] = tuple(found)
                 nearest.append((entry.name,))
         return graph
+
+    def pull(self, name: str, adjoint: np.ndarray) -> dict[str, np.ndarray]:
+        """Carry an adjoint of one named value back to the named values it was computed from.
+
+        One edge of the named graph: upstream × local derivative, through the unnamed operations
+        in between and no further. A gradient is taken apart by repeating it.
+
+        Args:
+            name: where to start.
+            adjoint: any array of that value's shape; not necessarily its total adjoint.
+
+        Returns:
+            The contribution to each named value just before; those without a path are left out.
+
+        Example:
+            >>> import autograd.numpy as np
+            >>> from velotrace.tape import named, record
+            >>> def area(p):
+            ...     return named(named(p["a"] * 2.0, "b") * named(p["a"] + 1.0, "c"), "area")
+            >>> parts = record(area, {"a": np.array(3.0)}).pull("area", np.array(1.0))
+            >>> {name: float(part) for name, part in parts.items()}  # ∂/∂b = c, ∂/∂c = b
+            {'b': 4.0, 'c': 6.0}
+        """
+        start = self.names[name].forward
+        gathered = {start: np.asarray(adjoint, dtype=np.float64)}
+        waiting = [-start]  # latest first: by then all uses of an entry have added up
+        found: dict[str, np.ndarray] = {}
+        while waiting:
+            at = -heapq.heappop(waiting)
+            arrived, entry, pullback = gathered.pop(at), self.entries[at], self.pullbacks[at]
+            if entry.name is not None and at != start:
+                found[entry.name] = arrived
+            elif pullback is not None:
+                for source, part in pullback(arrived):
+                    if source in gathered:
+                        gathered[source] = gathered[source] + part
+                    else:
+                        gathered[source] = part
+                        heapq.heappush(waiting, -source)
+        return dict(sorted(found.items(), key=lambda item: self.names[item[0]].forward))

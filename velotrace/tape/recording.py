@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import partial
-from types import MappingProxyType
+from functools import lru_cache, partial
+from types import CodeType, MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -15,7 +15,7 @@ from autograd.extend import defvjp, primitive
 from autograd.tracer import isbox, new_box, register_notrace, trace_stack
 from autograd.util import toposort
 
-from velotrace.tape.entries import Edge, Entry, Tape
+from velotrace.tape.entries import Edge, Entry, Pullback, Tape
 from velotrace.tape.interventions import Cut, Intervention, Shift, broadcast, intervened
 from velotrace.tape.node import RecordingNode, Session, running_session
 from velotrace.tape.trees import map_leaves
@@ -170,7 +170,16 @@ def _run_backward(session: Session, end: RecordingNode) -> Tape:
             gathered[parent] = add_outgrads(gathered.get(parent), part)
             along.append(_dense(part, parent.value))
     entries = tuple(_entry(node, adjoints, contributions, ordinals) for node in session.nodes)
-    return Tape(entries, end.forward)
+    pullbacks = tuple(_pullback(node) if node.parents else None for node in session.nodes)
+    return Tape(entries, end.forward, pullbacks)
+
+
+def _pullback(node: RecordingNode) -> Pullback:
+    def pullback(adjoint: np.ndarray) -> tuple[tuple[int, np.ndarray], ...]:
+        parts = zip(node.parents, node.vjp(adjoint), strict=True)
+        return tuple((parent.forward, _dense(part, parent.value)) for parent, part in parts)
+
+    return pullback
 
 
 def _dense(part: Any, like: np.ndarray) -> np.ndarray:
@@ -200,8 +209,6 @@ def _entry(
                 edges.append(Edge(position, source.forward, None, part))
     else:
         edges = [Edge(0, source.forward, None, None) for source in node.inputs]
-    code, line = node.line
-    where = f"{os.path.basename(code.co_filename)}:{line}" if code is not None else ""
     return Entry(
         node.forward,
         ordinals.get(node.forward),
@@ -210,8 +217,13 @@ def _entry(
         tuple(edges),
         node.value,
         adjoints.get(node.forward),
-        where,
+        _where(*node.line),
     )
+
+
+@lru_cache(maxsize=4096)
+def _where(code: CodeType | None, line: int) -> str:
+    return f"{os.path.basename(code.co_filename)}:{line}" if code is not None else ""
 
 
 def _copied(x: Any) -> Any:

@@ -1,0 +1,407 @@
+"""The backward pass by hand: each named value's adjoint, from the adjoints after it.
+
+It follows the document's section 3b, so it is the forward pass of `objective` read from bottom to
+top: likelihood → predictions and noise → rates and times → decoders → z* → encoder. An adjoint is
+∂L/∂value, written `adj[name]`; where a value is used twice, its uses add up.
+
+Nothing here is recorded or differentiated: plain NumPy, closed forms, all cells and genes at once.
+Axes are counted from the end, so runs of several seeds may stand in front as one more dimension.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from velotrace.model.distributions import at_state, responsibilities
+from velotrace.model.kinetics import SCVI_EPS, exprel
+from velotrace.model.objective import encoder_input
+from velotrace.model.pathwise import dirichlet_pullback_log
+from velotrace.model.readings import Denominator, Reading
+from velotrace.model.records import Constants, Iteration, Parameters
+from velotrace.model.special import exprel_slope, trigamma
+
+Array = np.ndarray
+Values = Mapping[str, Array]  # every named value of the forward pass
+Adjoints = dict[str, Array]
+
+
+def backward(parameters: Parameters, iteration: Iteration, values: Values) -> Adjoints:
+    """∂L/∂value of every named value and every weight, in the order of document section 3b.
+
+    Args:
+        parameters: θ and φ.
+        iteration: data, draws, constants and reading.
+        values: the named values of the forward pass, as `tape.evaluate` collects them.
+
+    Returns:
+        The adjoints by name, weights as 'encoder_z.0.W'. A value without a path has none.
+    """
+    adj: Adjoints = {}
+    _loss(adj, values, iteration.reading)
+    _likelihood(adj, values, parameters, iteration)
+    _predictions(adj, values, parameters, iteration.reading)
+    _start_of_repression(adj, values, parameters, iteration)
+    _latent_times(adj, values, parameters, iteration)
+    _state_probabilities(adj, values, iteration)
+    _networks_of_z(adj, values, parameters, iteration)
+    _posterior_of_z(adj, values, iteration)
+    _encoder(adj, values, parameters, iteration)
+    return adj
+
+
+# ---- from the loss to the likelihood --------------------------------------------------------
+
+
+def _loss(adj: Adjoints, values: Values, reading: Reading) -> None:
+    """L = rec + Σ_n (w KL_z + Σ_g KL_π) + λ Σ_g penalty; a mean instead of Σ_n gives each 1/N."""
+    cells = values["kl_pi"].shape[-2]
+    share = 1.0 if reading.reduction == "sum" else 1.0 / cells
+    one = np.ones_like(values["loss"])
+    adj["loss"] = adj["reconstruction"] = one
+    adj["log_likelihood"] = np.full_like(values["log_likelihood"], -share)
+    adj["kl_z"] = np.full_like(values["kl_z"], share * reading.kl_weight)
+    adj["kl_pi"] = np.full_like(values["kl_pi"], share)
+    adj["switch_penalty"] = np.full_like(values["switch_penalty"], reading.switch_weight)
+    adj["switch_penalty_u"] = adj["switch_penalty_s"] = adj["switch_penalty"]
+    adj["kl_z_trace"] = adj["kl_z_mean"] = 0.5 * adj["kl_z"]  # KL = ½ (tr + μᵀμ − log det − d)
+    adj["kl_z_log_det"] = -0.5 * adj["kl_z"]
+    adj["kl_pi_normaliser"] = adj["kl_pi_log_gamma"] = adj["kl_pi_digamma"] = adj["kl_pi"]
+
+
+def _likelihood(
+    adj: Adjoints, values: Values, parameters: Parameters, iteration: Iteration
+) -> None:
+    """log N = −½ r² − log d − …, r = (x − mean)/d, d = c_k σ: ∂mean = r/d, ∂d = (r² − 1)/d."""
+    _densities(adj, values, iteration.reading)
+    scale = iteration.constants.state_scale
+    for kind in "us":
+        upstream = adj[f"log_density_{kind}"]
+        measured = values["unspliced" if kind == "u" else "spliced"][..., None]
+        sigma = parameters[f"sigma_{kind}"]
+        deviation = sigma[..., None] * scale
+        residual = (measured - values[f"{kind}_bar"]) / deviation
+        adj[f"{kind}_bar"] = upstream * residual / deviation
+        of_sigma = np.sum(upstream * (residual**2 - 1.0), axis=-1) / sigma  # c_k/d = 1/σ
+        adj[f"sigma_{kind}"] = _over_cells(of_sigma, sigma)
+
+
+def _densities(adj: Adjoints, values: Values, reading: Reading) -> None:
+    """Each state's share of the likelihood: all at the drawn k, or its responsibility.
+
+    log Σ_k π_k N_k has the derivative r_k = π_k N_k / Σ_j π_j N_j to log N_k and to log π_k.
+    """
+    upstream = adj["log_likelihood"][..., None]
+    log_u, log_s = values["log_density_u"], values["log_density_s"]
+    if reading.draws_state:
+        chosen = values["state"][..., None] == np.arange(1, 5)
+        adj["log_density_u"] = adj["log_density_s"] = np.where(chosen, upstream, 0.0)
+        return
+    log_pi = np.log(values["pi"])
+    if reading.likelihood == "joint-mixture":
+        shares = responsibilities(log_pi, log_u + log_s, values["log_likelihood"])
+        adj["log_density_u"] = adj["log_density_s"] = of_log_pi = upstream * shares
+    else:
+        of_u, of_s = (_normalised(log_pi + log_n) for log_n in (log_u, log_s))
+        adj["log_density_u"], adj["log_density_s"] = upstream * of_u, upstream * of_s
+        of_log_pi = adj["log_density_u"] + adj["log_density_s"]
+    adj["pi"] = of_log_pi / values["pi"]
+
+
+def _normalised(logs: Array) -> Array:
+    """exp(logs), scaled to sum to 1 over the last axis."""
+    powers = np.exp(logs - np.max(logs, axis=-1, keepdims=True))
+    return powers / np.sum(powers, axis=-1, keepdims=True)
+
+
+# ---- through the kinetics -------------------------------------------------------------------
+
+
+def _predictions(adj: Adjoints, values: Values, parameters: Parameters, reading: Reading) -> None:
+    """ū, s̄ of states 1 to 3 back to α, β, γ, the times, and u0, s0; state 4 is 0 throughout."""
+    alpha, beta, gamma = (parameters[name] for name in ("alpha", "beta", "gamma"))
+    u_1, u_2, u_3, _ = np.moveaxis(adj["u_bar"], -1, 0)
+    s_1, s_2, s_3, _ = np.moveaxis(adj["s_bar"], -1, 0)
+
+    time = values["time_induction"]
+    d_alpha, d_beta, d_gamma, d_time = induction_slopes(
+        alpha, beta, gamma, time, u_1, s_1, reading.denominator
+    )
+    adj["time_induction"] = d_time
+
+    d_alpha = d_alpha + u_2 / beta + s_2 / gamma  # state 2: α/β and α/γ
+    d_beta = d_beta - u_2 * (alpha / beta**2)
+    d_gamma = d_gamma - s_2 * (alpha / gamma**2)
+
+    since = values["time_repression"] - parameters["switch_time"]
+    u_0, s_0 = values["u_switch"], values["s_switch"]
+    d_u_0, d_s_0, of_beta, of_gamma, d_since = repression_slopes(
+        u_0, s_0, beta, gamma, since, u_3, s_3, reading.denominator
+    )
+    adj["time_repression"] = d_since  # τ = t3 − t_s
+    adj["switch_time"] = -_over_cells(d_since, parameters["switch_time"])
+    adj["u_switch"], adj["s_switch"] = _over_cells(d_u_0, u_0), _over_cells(d_s_0, s_0)
+    adj["alpha"] = _over_cells(d_alpha, alpha)
+    adj["beta"] = _over_cells(d_beta + of_beta, beta)
+    adj["gamma"] = _over_cells(d_gamma + of_gamma, gamma)
+
+
+def induction_slopes(
+    alpha: Array,
+    beta: Array,
+    gamma: Array,
+    time: Array,
+    of_u: Array,
+    of_s: Array,
+    form: Denominator,
+) -> tuple[Array, Array, Array, Array]:
+    """Adjoints of α, β, γ and t from those of (3) and (4).
+
+    With A = 1 − e^(−βt), C = 1 − e^(−γt), Q = (e^(−γt) − e^(−βt))/(γ − β):
+    u = αA/β and s = α(C/γ + Q), so ∂u/∂t = αe^(−βt), ∂s/∂t = α(e^(−γt) + ∂Q/∂t).
+
+    Returns:
+        Shape (cell, gene) each, not yet summed over cells.
+    """
+    fast, slow = np.exp(-beta * time), np.exp(-gamma * time)
+    grown_u, grown_s = -np.expm1(-beta * time) / beta, -np.expm1(-gamma * time) / gamma
+    q, q_beta, q_gamma, q_time = quotient_slopes(beta, gamma, time, fast, slow, form)
+    d_alpha = of_u * grown_u + of_s * (grown_s + q)
+    d_beta = alpha * (of_u * (time * fast - grown_u) / beta + of_s * q_beta)
+    d_gamma = alpha * of_s * ((time * slow - grown_s) / gamma + q_gamma)
+    d_time = alpha * (of_u * fast + of_s * (slow + q_time))
+    return d_alpha, d_beta, d_gamma, d_time
+
+
+def repression_slopes(
+    u_0: Array,
+    s_0: Array,
+    beta: Array,
+    gamma: Array,
+    since: Array,
+    of_u: Array,
+    of_s: Array,
+    form: Denominator,
+) -> tuple[Array, Array, Array, Array, Array]:
+    """Adjoints of u0, s0, β, γ and τ from those of (7) and (8).
+
+    u = u0 e^(−βτ) and s = s0 e^(−γτ) − βu0 Q.
+
+    Returns:
+        Shape (cell, gene) each, not yet summed over cells.
+    """
+    fast, slow = np.exp(-beta * since), np.exp(-gamma * since)
+    q, q_beta, q_gamma, q_time = quotient_slopes(beta, gamma, since, fast, slow, form)
+    d_u_0 = of_u * fast - of_s * beta * q
+    d_s_0 = of_s * slow
+    d_beta = -u_0 * (of_u * since * fast + of_s * (q + beta * q_beta))
+    d_gamma = -of_s * (s_0 * since * slow + beta * u_0 * q_gamma)
+    d_since = -beta * u_0 * (of_u * fast + of_s * q_time) - gamma * s_0 * of_s * slow
+    return d_u_0, d_s_0, d_beta, d_gamma, d_since
+
+
+def quotient_slopes(
+    beta: Array, gamma: Array, time: Array, fast: Array, slow: Array, form: Denominator
+) -> tuple[Array, Array, Array, Array]:
+    """Q = (e^(−γt) − e^(−βt))/(γ − β) and its slopes in β, γ and t.
+
+    With m = min(β, γ), x = −|γ − β|t and E = exprel: Q = −t e^(−mt) E(x). The larger rate has the
+    slope t² e^(−mt) E′(x), the smaller one t² e^(−mt) (E(x) − E′(x)); both are ½ t² e^(−βt) at
+    β = γ. The slope in t is −e^(−γt) − βQ.
+
+    Args:
+        beta: β, 1/time.
+        gamma: γ, 1/time.
+        time: t.
+        fast: e^(−βt).
+        slow: e^(−γt).
+        form: 'exact', or 'eps' for scvi-tools' denominator.
+
+    Returns:
+        Q, ∂Q/∂β, ∂Q/∂γ, ∂Q/∂t.
+    """
+    gap = gamma - beta
+    x = -np.abs(gap) * time
+    decayed = time * np.where(gap >= 0.0, fast, slow)  # t e^(−mt)
+    ratio, slope = exprel(x), exprel_slope(x)
+    q = -decayed * ratio
+    larger, smaller = time * decayed * slope, time * decayed * (ratio - slope)
+    of_beta, of_gamma = np.where(gap >= 0.0, (smaller, larger), (larger, smaller))
+    of_time = -slow - beta * q
+    if form == "exact":
+        return q, of_beta, of_gamma, of_time
+    share = gap / (gap + SCVI_EPS)  # the exact quotient times this
+    of_share = q * SCVI_EPS / (gap + SCVI_EPS) ** 2
+    return q * share, of_beta * share - of_share, of_gamma * share + of_share, of_time * share
+
+
+def _start_of_repression(
+    adj: Adjoints, values: Values, parameters: Parameters, iteration: Iteration
+) -> None:
+    """u0 and s0 take in the penalty's pull 2λ(u0 − u*), and hand on to α, β, γ (and t_s)."""
+    constants, reading = iteration.constants, iteration.reading
+    alpha, beta, gamma = (parameters[name] for name in ("alpha", "beta", "gamma"))
+    pull = 2.0 * adj["switch_penalty"]
+    of_u = adj["u_switch"] = adj["u_switch"] + pull * (values["u_switch"] - constants.u_star)
+    of_s = adj["s_switch"] = adj["s_switch"] + pull * (values["s_switch"] - constants.s_star)
+    if reading.repression_start == "steady-state":  # α/β and α/γ: nothing reaches t_s
+        adj["alpha"] = adj["alpha"] + of_u / beta + of_s / gamma
+        adj["beta"] = adj["beta"] - of_u * alpha / beta**2
+        adj["gamma"] = adj["gamma"] - of_s * alpha / gamma**2
+        return
+    slopes = induction_slopes(
+        alpha, beta, gamma, parameters["switch_time"], of_u, of_s, reading.denominator
+    )
+    for name, slope in zip(("alpha", "beta", "gamma", "switch_time"), slopes, strict=True):
+        adj[name] = adj[name] + slope
+
+
+def _latent_times(
+    adj: Adjoints, values: Values, parameters: Parameters, iteration: Iteration
+) -> None:
+    """t1 = ρ1 t_s and t3 = t_s + (t_max − t_s) ρ3, back to ρ and t_s."""
+    t_s, t_max = parameters["switch_time"], iteration.constants.t_max
+    of_1, of_3 = adj["time_induction"], adj["time_repression"]
+    rho_1, rho_3 = values["rho_induction"], values["rho_repression"]
+    adj["rho_induction"] = of_1 * t_s
+    adj["rho_repression"] = of_3 * (t_max - t_s)
+    adj["switch_time"] = adj["switch_time"] + _over_cells(of_1 * rho_1 + of_3 * (1.0 - rho_3), t_s)
+
+
+# ---- state probabilities --------------------------------------------------------------------
+
+
+def _state_probabilities(adj: Adjoints, values: Values, iteration: Iteration) -> None:
+    """Concentrations: the Dirichlet KL's pull, and in the mixtures what π* hands back.
+
+    ∂KL/∂α_i = (α_i − α_p) ψ′(α_i) − (Σα − 4α_p) ψ′(Σα): the digammas cancel.
+    """
+    concentration, prior = values["concentration"], iteration.constants.pi_prior
+    total = np.sum(concentration, axis=-1, keepdims=True)
+    states = concentration.shape[-1]
+    common = (total - states * prior) * trigamma(total)
+    pull = (concentration - prior) * trigamma(concentration) - common
+    adj["concentration"] = adj["kl_pi"][..., None] * pull
+    if not iteration.reading.draws_state:  # a hard k hands nothing back
+        of_log_pi = adj["pi"] * values["pi"]
+        through_pi = dirichlet_pullback_log(values["pi"], concentration, of_log_pi)
+        adj["concentration"] = adj["concentration"] + through_pi
+
+
+# ---- networks and z -------------------------------------------------------------------------
+
+
+def _networks_of_z(
+    adj: Adjoints, values: Values, parameters: Parameters, iteration: Iteration
+) -> None:
+    """Decoders and the encoder's second half: all that reads z* adds up in its adjoint."""
+    activation, z = iteration.activation, values["z"]
+    softplus_slope = -np.expm1(-values["concentration"])  # 1 − e^(−softplus(a)) = logistic(a)
+    of_pi = adj["concentration"] * softplus_slope
+    of_pi = of_pi.reshape(*of_pi.shape[:-2], -1)
+    of_z = _perceptron(adj, values, parameters, "encoder_pi", z, of_pi, activation)
+
+    shared = parameters.get("decoder_shared", [])
+    hidden = values[f"decoder_shared.{len(shared) - 1}.h"] if shared else z
+    of_hidden = 0.0
+    for decoder, rho in (("decoder_ind", "rho_induction"), ("decoder_rep", "rho_repression")):
+        of_output = adj[rho] * values[rho] * (1.0 - values[rho])  # the logistic's slope
+        of_hidden = of_hidden + _perceptron(
+            adj, values, parameters, decoder, hidden, of_output, activation
+        )
+    if shared:
+        of_hidden = _hidden(
+            adj, values, parameters, "decoder_shared", len(shared), z, of_hidden, activation
+        )
+    adj["z"] = of_z + of_hidden
+
+
+def _posterior_of_z(adj: Adjoints, values: Values, iteration: Iteration) -> None:
+    """z* = μ + e^(½ logΣ) ε: the path through z*, plus the KL's own pull towards μ = 0, logΣ = 0.
+
+    ∂z/∂μ = 1, ∂z/∂logΣ = ½ e^(½ logΣ) ε;  ∂KL/∂μ = μ, ∂KL/∂logΣ = ½ (e^logΣ − 1).
+    """
+    mu, log_var = values["mu_z"], values["log_var_z"]
+    pull = adj["kl_z"][..., None]
+    deviation = np.exp(0.5 * log_var)
+    adj["mu_z"] = adj["z"] + pull * mu
+    through_z = adj["z"] * 0.5 * deviation * values["epsilon_z"]
+    adj["log_var_z"] = through_z + pull * 0.5 * np.expm1(log_var)
+
+
+def _encoder(adj: Adjoints, values: Values, parameters: Parameters, iteration: Iteration) -> None:
+    """μ and logΣ back to the encoder's weights; what it sees is data, and there the pass ends."""
+    reading = iteration.reading
+    of_log_var = adj["log_var_z"]
+    if reading.latent_variance == "softplus":  # logΣ = log v, v = softplus(a) + 1e-4
+        variance = np.exp(values["log_var_z"])
+        of_log_var = of_log_var * -np.expm1(1e-4 - variance) / variance
+    of_output = np.concatenate([adj["mu_z"], of_log_var], axis=-1)
+    seen = encoder_input(values["unspliced"], values["spliced"], reading)
+    _perceptron(
+        adj, values, parameters, "encoder_z", seen, of_output, iteration.activation, inputs=False
+    )
+
+
+def _perceptron(
+    adj: Adjoints,
+    values: Values,
+    parameters: Parameters,
+    network: str,
+    inputs_to: Array,
+    of_output: Array,
+    activation: str,
+    inputs: bool = True,
+) -> Array:
+    """Adjoint of a network's input from that of its output; the weights' on the way."""
+    last = len(parameters[network]) - 1
+    before = values[f"{network}.{last - 1}.h"] if last else inputs_to
+    wanted = inputs or last > 0
+    of_input = _linear(adj, parameters, network, last, before, of_output, wanted)
+    return _hidden(
+        adj, values, parameters, network, last, inputs_to, of_input, activation, inputs
+    )
+
+
+def _hidden(
+    adj: Adjoints,
+    values: Values,
+    parameters: Parameters,
+    network: str,
+    count: int,
+    inputs_to: Array,
+    of_hidden: Array,
+    activation: str,
+    inputs: bool = True,
+) -> Array:
+    """The same through the first `count` layers, each h = activation(x @ W + b)."""
+    for place in reversed(range(count)):
+        h = values[f"{network}.{place}.h"]
+        adj[f"{network}.{place}.h"] = of_hidden
+        slope = 1.0 - h**2 if activation == "tanh" else h > 0.0
+        before = values[f"{network}.{place - 1}.h"] if place else inputs_to
+        wanted = inputs or place > 0
+        of_hidden = _linear(adj, parameters, network, place, before, of_hidden * slope, wanted)
+    return of_hidden
+
+
+def _linear(
+    adj: Adjoints,
+    parameters: Parameters,
+    network: str,
+    place: int,
+    x: Array,
+    of_y: Array,
+    wanted: bool,
+) -> Array:
+    """y = x @ W + b: ∂W = xᵀ @ ∂y, ∂b = Σ_cells ∂y, ∂x = ∂y @ Wᵀ (where wanted)."""
+    layer = parameters[network][place]
+    adj[f"{network}.{place}.W"] = np.swapaxes(x, -1, -2) @ of_y
+    adj[f"{network}.{place}.b"] = _over_cells(of_y, layer["b"])
+    return of_y @ np.swapaxes(layer["W"], -1, -2) if wanted else x
+
+
+def _over_cells(x: Array, like: Array) -> Array:
+    """Sum over cells, in the shape of the parameter it belongs to."""
+    return np.sum(x, axis=-2).reshape(like.shape)
