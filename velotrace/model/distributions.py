@@ -6,6 +6,7 @@ import math
 from typing import Any
 
 import autograd.numpy as np
+import numpy
 import scipy.special
 from autograd.extend import defvjp, primitive
 from autograd.scipy.special import gammaln, logsumexp
@@ -58,7 +59,8 @@ def log_normal(x: Array, mean: Array, deviation: Array) -> Array:
 @primitive
 def at_state(values: Array, state: Array) -> Array:
     """Pick each cell and gene's value at its state k, which counts from 1, off the last axis."""
-    return np.take_along_axis(values, state[..., None] - 1, axis=-1)[..., 0]
+    place = numpy.broadcast_to(state - 1, values.shape[:-1])[..., None]
+    return numpy.take_along_axis(values, place, axis=-1)[..., 0]
 
 
 def _at_state_vjp(ans: Array, values: Array, state: Array) -> Any:

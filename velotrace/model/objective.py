@@ -2,6 +2,9 @@
 
 Every choice on which the readings differ is made where it arises, by name; there is one forward
 pass. Whatever the vocabulary names is named here, so the same lines compute, record and explain.
+
+Axes are counted from the end. Several runs (seeds, or shifted copies) may so be stacked in front as
+one more dimension; what belongs to genes alone then has a cell axis of length 1: (run, 1, gene).
 """
 
 from __future__ import annotations
@@ -50,7 +53,7 @@ def loss(parameters: Parameters, iteration: Iteration) -> Array:
     switch = switch_penalty(start, constants)
 
     divergence = over_cells(reading.kl_weight * kl_z + np.sum(kl_pi, axis=-1), axis=-1)
-    penalty = reading.switch_weight * np.sum(switch, axis=-1)
+    penalty = reading.switch_weight * over_genes(switch)
     return named(reconstruction + divergence + penalty, "loss")
 
 
@@ -231,3 +234,8 @@ def switch_penalty(start: States, constants: Constants) -> Array:
     of_u = named((start["u_switch"] - constants.u_star) ** 2, "switch_penalty_u")
     of_s = named((start["s_switch"] - constants.s_star) ** 2, "switch_penalty_s")
     return named(of_u + of_s, "switch_penalty")
+
+
+def over_genes(x: Array) -> Array:
+    """Sum a value of shape (gene,); in stacked runs it is (run, 1, gene) and gives (run,)."""
+    return np.sum(x, axis=-1 if np.ndim(x) == 1 else (-2, -1))

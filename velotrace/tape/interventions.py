@@ -40,14 +40,17 @@ def intervened(x: np.ndarray, change: Intervention | None) -> np.ndarray:
 
 
 def broadcast(value: Any, like: np.ndarray) -> np.ndarray:
-    """`value` in the shape and type of another array.
+    """`value` in the shape and type of another array; more dimensions may stand in front.
 
     Raises:
         ValueError: the shapes do not fit.
     """
     given = np.asarray(value)
     try:
-        return np.broadcast_to(given, like.shape).astype(like.dtype)
+        shape = np.broadcast_shapes(given.shape, like.shape)
     except ValueError:
+        shape = ()
+    if shape[len(shape) - like.ndim :] != like.shape:
         shapes = f"of shape {given.shape} cannot replace one of shape {like.shape}"
-        raise ValueError(f"a value {shapes}") from None
+        raise ValueError(f"a value {shapes}")
+    return np.broadcast_to(given, shape).astype(like.dtype)

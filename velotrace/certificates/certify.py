@@ -1,0 +1,214 @@
+"""Compare the three routes, value by value."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import partial
+
+import numpy as np
+
+from velotrace.certificates.differences import (
+    Differences,
+    Function,
+    away_from_kinks,
+    checkable,
+    differentiate,
+    noise_of,
+    shifted_values,
+)
+from velotrace.certificates.moving_draw import MovingDraw, moving_draw
+from velotrace.model.adjoint import backward
+from velotrace.model.kinetics import SCVI_EPS
+from velotrace.model.objective import loss
+from velotrace.tape import evaluate
+from velotrace.walkthrough import Trace
+
+EXACT = 1e-12
+"""Largest difference of tape and hand, relative to the largest component of the adjoint.
+
+Both are the same sums in float64, in another order: some 200 operations of round-off 1.1e-16 each
+make 2e-14; the rest is room for terms of opposite sign that cancel to a fiftieth."""
+
+MOST = 400
+"""Components of one array that finite differences check unless told otherwise."""
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Two routes compared over the components of one value.
+
+    Attributes:
+        absolute: largest difference.
+        relative: the same, relative to the largest component.
+        worst: largest difference as a share of its bound; above 1 is a breach.
+        bound: the bound where that is.
+    """
+
+    absolute: float
+    relative: float
+    worst: float
+    bound: float
+
+
+@dataclass(frozen=True)
+class Certificate:
+    """One adjoint by three routes.
+
+    Attributes:
+        name: of the value, or a weight such as 'encoder_z.0.W'.
+        largest: absolute value of the largest component.
+        components: how many there are.
+        checked: how many of them finite differences checked.
+        step: of the difference quotient where it came closest to its bound.
+        tape_hand: tape against hand.
+        tape_differences: tape against finite differences.
+        hand_differences: hand against finite differences.
+    """
+
+    name: str
+    largest: float
+    components: int
+    checked: int
+    step: float
+    tape_hand: Pair
+    tape_differences: Pair
+    hand_differences: Pair
+
+    @property
+    def holds(self) -> bool:
+        """Whether every difference is within its bound."""
+        pairs = (self.tape_hand, self.tape_differences, self.hand_differences)
+        return all(pair.worst <= 1.0 for pair in pairs)
+
+
+@dataclass(frozen=True)
+class Report:
+    """All certificates of one iteration.
+
+    Attributes:
+        certificates: one for each named value and weight with a path, in order of computation.
+        without_path: names of the values that cannot move the loss, by either exact route.
+        noise: δ, how far round-off may move the loss.
+    """
+
+    certificates: tuple[Certificate, ...]
+    without_path: tuple[str, ...]
+    noise: float
+
+    @property
+    def holds(self) -> bool:
+        """Whether every certificate holds."""
+        return all(certificate.holds for certificate in self.certificates)
+
+
+def certify(trace: Trace, most: int = MOST) -> Report:
+    """Compare tape, hand and finite differences for every named value and every weight.
+
+    Args:
+        trace: of one iteration.
+        most: components of one array that finite differences check.
+
+    Returns:
+        The report.
+    """
+    resolved = trace.resolved
+    function = partial(loss, iteration=resolved.iteration)
+    values = evaluate(function, resolved.parameters).values
+    by_hand = backward(resolved.parameters, resolved.iteration, values)
+    noise, draw = noise_of(trace.tape), None
+    if not resolved.iteration.reading.draws_state:
+        draw = moving_draw(values["pi"], values["concentration"])
+    moved_by = _before(trace, "concentration") if draw is not None else frozenset()
+    certificates, without = [], []
+    for name, entry in trace.tape.names.items():
+        if entry.adjoint is None and name not in by_hand:
+            without.append(name)
+            continue
+        hand = by_hand.get(name, np.full(entry.value.shape, np.nan))
+        tape = entry.adjoint if entry.adjoint is not None else np.full(entry.value.shape, np.nan)
+        follow = draw if name in moved_by else None
+        found = _differences(trace, function, name, entry.value, noise, most, follow)
+        certificates.append(_certificate(name, tape, hand, found))
+    return Report(tuple(certificates), tuple(without), noise)
+
+
+def _before(trace: Trace, name: str) -> frozenset[str]:
+    """The named values that a value was computed from, itself included."""
+    found, waiting = {name}, [name]
+    while waiting:
+        for source in trace.tape.graph[waiting.pop()]:
+            if source not in found:
+                found.add(source)
+                waiting.append(source)
+    return frozenset(found)
+
+
+def _differences(
+    trace: Trace,
+    function: Function,
+    name: str,
+    value: np.ndarray,
+    noise: float,
+    most: int,
+    draw: MovingDraw | None,
+) -> Differences:
+    parameters = trace.resolved.parameters
+    components = checkable(name, value, most)
+    if trace.resolved.iteration.activation == "relu":
+        components = away_from_kinks(function, parameters, name, value, components)
+    if len(components) == 0:
+        return Differences(components, np.empty(0), np.empty(0), np.empty(0))
+    if draw is None:
+        reach = _distance_to_pole(trace, name)
+        return differentiate(function, parameters, name, value, noise, components, reach=reach)
+    found = differentiate(function, parameters, name, value, noise, components, draw.follow)
+    # the slopes of the draw are quotients as well: add their errors times what hangs on each
+    shifted = shifted_values(function, parameters, name, value, components, found.step)
+    moved = np.abs(shifted["concentration"] - draw.concentration)
+    moved = moved / found.step.reshape(-1, *[1] * draw.pi.ndim)
+    weight = np.abs(trace.tape["pi"].adjoint * draw.pi)
+    reach = np.einsum("ngj,ngji,kngi->k", weight, draw.error, moved)
+    return replace(found, bound=found.bound + reach)
+
+
+def _distance_to_pole(trace: Trace, name: str) -> np.ndarray | None:
+    """With scvi-tools' denominator, how far β and γ are from the pole at γ − β = −1e-6."""
+    parameters = trace.resolved.parameters
+    if name not in ("beta", "gamma") or trace.resolved.iteration.reading.denominator == "exact":
+        return None
+    return np.abs(parameters["gamma"] - parameters["beta"] + SCVI_EPS)
+
+
+def _certificate(name: str, tape: np.ndarray, hand: np.ndarray, found: Differences) -> Certificate:
+    largest = float(np.max(np.abs(tape), initial=0.0))
+    scale = largest if largest > 0.0 else 1.0
+    flat_tape, flat_hand = tape.ravel(), hand.ravel()
+    exact = np.full(tape.size, EXACT * scale)
+    at = found.components
+    tape_differences = _pair(flat_tape[at] - found.quotient, found.bound, scale)
+    worst = _worst_place(flat_tape[at] - found.quotient, found.bound)
+    return Certificate(
+        name,
+        largest,
+        tape.size,
+        len(at),
+        float(found.step[worst]) if len(at) else np.nan,
+        _pair(flat_tape - flat_hand, exact, scale),
+        tape_differences,
+        _pair(flat_hand[at] - found.quotient, found.bound, scale),
+    )
+
+
+def _pair(difference: np.ndarray, bound: np.ndarray, scale: float) -> Pair:
+    if difference.size == 0:
+        return Pair(0.0, 0.0, 0.0, np.nan)
+    worst = _worst_place(difference, bound)
+    largest = float(np.max(np.abs(difference)))
+    share = float(np.abs(difference[worst]) / bound[worst])
+    if np.isnan(difference).any():  # a route has no number where another has one
+        share = np.inf
+    return Pair(largest, largest / scale, share, float(bound[worst]))
+
+
+def _worst_place(difference: np.ndarray, bound: np.ndarray) -> int:
+    return int(np.argmax(np.abs(difference) / bound)) if difference.size else 0

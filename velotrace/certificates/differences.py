@@ -1,0 +1,214 @@
+"""Finite differences of any named value, with a bound on their error that is derived, not chosen.
+
+The quotient is D(h) = (8 [f(x+h) − f(x−h)] − [f(x+2h) − f(x−2h)]) / 12h. Its error has two parts:
+
+* truncation, h⁴ f⁽⁵⁾/30: from one step to a quarter of it D changes by 255/256 of the larger step's
+  truncation, so `TRUNCATION` times that change covers the smaller step's 1/255 many times over;
+* round-off: if f is computed to within δ, D is off by at most 18 δ / 12 h.
+
+D is taken at each of `STEPS`, and the step with the smallest sum of both wins, component by
+component: kinks (relu) make large steps lose, cancellation makes small ones lose.
+
+All steps of all components of a value are stacked into one run of the forward pass.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from velotrace.quantities import PARAMETERS, VOCABULARY
+from velotrace.tape import Intervention, Shift, Tape, evaluate
+
+STEPS = 2.0 ** -np.arange(4.0, 15.0, 2.0)
+"""Steps relative to the size of the component: 1/16, 1/64, … 1/16384."""
+
+TRUNCATION = 1.0 / 8.0
+"""Share of the change between two steps that stands for the smaller one's truncation error.
+
+Theory says 1/255; one rung earlier f may not yet be in its asymptotic range."""
+
+_STENCIL = np.array([-2.0, -1.0, 1.0, 2.0])
+_WEIGHTS = np.array([1.0, -8.0, 8.0, -1.0]) / 12.0
+
+_POSITIVE = (*PARAMETERS, "concentration", "pi")
+_SMALLEST = 1e-150  # below, a step's reciprocal may overflow
+_MOST_NUMBERS = 4_000_000  # of one stacked run's largest array
+
+
+@dataclass(frozen=True)
+class Differences:
+    """Difference quotients of some components of one value.
+
+    Attributes:
+        components: their flat indices.
+        quotient: dL/dx, one for each.
+        step: the step that won.
+        bound: on the quotient's error.
+    """
+
+    components: np.ndarray
+    quotient: np.ndarray
+    step: np.ndarray
+    bound: np.ndarray
+
+
+Function = Callable[[Any], Any]
+Follow = Callable[[Mapping[str, Any]], Mapping[str, Intervention]]
+"""From a shifted run's values to what else must be moved with them."""
+
+
+def noise_of(tape: Tape) -> float:
+    """δ: how far round-off may move the result, from the tape itself.
+
+    Every operation's result v is off by at most a few units of round-off ε, and moves the result
+    by its adjoint times that: δ = 2ε Σ |v| |adjoint| over all operations. (First-order running
+    error analysis; 2 covers functions that are not correctly rounded.)
+    """
+    total = sum(
+        float(np.sum(np.abs(entry.value * entry.adjoint)))
+        for entry in tape.entries
+        if entry.adjoint is not None
+    )
+    return 2.0 * float(np.finfo(np.float64).eps) * total
+
+
+def _sizes(name: str, value: np.ndarray, components: np.ndarray) -> np.ndarray:
+    """What a step is relative to: the component, or the array's mean where it may change sign."""
+    size = np.abs(value.ravel()[components])
+    typical = 0.0 if name in _POSITIVE else float(np.mean(np.abs(value)))
+    size = np.maximum(size, typical)
+    return np.where(size == 0.0, 1.0, size)
+
+
+def differentiate(
+    function: Function,
+    parameters: Any,
+    name: str,
+    value: np.ndarray,
+    noise: float,
+    components: np.ndarray,
+    follow: Follow | None = None,
+    reach: np.ndarray | None = None,
+) -> Differences:
+    """Difference quotients of a function's result by components of a named value.
+
+    Args:
+        function: of the parameters; must accept stacked runs.
+        parameters: where.
+        name: of the value.
+        value: it, unshifted.
+        noise: δ of the function.
+        components: flat indices of the components to shift, one at a time.
+        follow: what moves along although no operation computes it (a Dirichlet draw).
+        reach: for each component of the value, the distance within which the function is known
+            to be smooth, where that is less than the value's own size.
+
+    Returns:
+        One quotient per component, with its step and bound.
+    """
+    size = _sizes(name, value, components)
+    if reach is not None:
+        size = np.minimum(size, reach.ravel()[components])
+    steps = STEPS[:, None] * size  # (step, component)
+    quotient = np.empty_like(steps)
+    rows = max(1, _MOST_NUMBERS // max(1, value.size * len(STEPS) * len(_STENCIL)))
+    for start in range(0, len(components), rows):
+        part = slice(start, start + rows)
+        shifts = _STENCIL[:, None, None] * steps[:, part]  # (stencil, step, component)
+        results = _shifted(function, parameters, name, value, components[part], shifts, follow)
+        quotient[:, part] = np.tensordot(_WEIGHTS, results, axes=1) / steps[:, part]
+    return _best(quotient, steps, noise, components)
+
+
+def _best(
+    quotient: np.ndarray, steps: np.ndarray, noise: float, components: np.ndarray
+) -> Differences:
+    round_off = 1.5 * noise / steps
+    truncation = TRUNCATION * np.abs(np.diff(quotient, axis=0))
+    error = truncation + round_off[1:]
+    best = np.argmin(error, axis=0)
+    columns = np.arange(len(components))
+    return Differences(
+        components,
+        quotient[1:][best, columns],
+        steps[1:][best, columns],
+        error[best, columns],
+    )
+
+
+def _shifted(
+    function: Function,
+    parameters: Any,
+    name: str,
+    value: np.ndarray,
+    components: np.ndarray,
+    shifts: np.ndarray,
+    follow: Follow | None,
+) -> np.ndarray:
+    """The function's result for every shift: one stacked run, of the shape of `shifts`."""
+    by = np.zeros((*shifts.shape, value.size))
+    by[..., np.arange(len(components)), components] = shifts
+    change = {name: Shift(by.reshape(-1, *stacked_shape(name, value.shape)))}
+    run = evaluate(function, parameters, change)
+    if follow is not None:
+        run = evaluate(function, parameters, change | dict(follow(run.values)))
+    return np.broadcast_to(run.value, shifts.size).reshape(shifts.shape)
+
+
+def shifted_values(
+    function: Function,
+    parameters: Any,
+    name: str,
+    value: np.ndarray,
+    components: np.ndarray,
+    step: np.ndarray,
+) -> Mapping[str, Any]:
+    """All named values with each component shifted by its step, stacked in front."""
+    by = np.zeros((len(components), value.size))
+    by[np.arange(len(components)), components] = step
+    shift = Shift(by.reshape(-1, *stacked_shape(name, value.shape)))
+    return evaluate(function, parameters, {name: shift}).values
+
+
+def stacked_shape(name: str, shape: tuple[int, ...]) -> tuple[int, ...]:
+    """A value's shape in a stacked run: what has no cell axis of its own gets one of length 1."""
+    of_cells = name in VOCABULARY and VOCABULARY[name].dims[:1] == ("cell",)
+    return (1, *shape) if len(shape) == 1 and not of_cells else shape
+
+
+def away_from_kinks(
+    function: Function, parameters: Any, name: str, value: np.ndarray, components: np.ndarray
+) -> np.ndarray:
+    """The components whose smallest step switches no rectified unit on or off.
+
+    Where a unit sits exactly at 0 (a dead layer before it, and biases 0) the loss has a corner:
+    its derivative is a convention, and a difference quotient is the mean of two slopes.
+    """
+    step = STEPS[-1] * _sizes(name, value, components)
+    sides = [
+        shifted_values(function, parameters, name, value, components, sign * step)
+        for sign in (-2.0, 2.0)
+    ]
+    kept = np.ones(len(components), dtype=bool)
+    for hidden in sides[0]:
+        if hidden.endswith(".h"):
+            below, above = (np.asarray(side[hidden]) > 0.0 for side in sides)
+            if below.ndim > 2:  # stacked: it moves with the shift
+                kept &= np.all(below == above, axis=(-2, -1))
+    return components[kept]
+
+
+def checkable(name: str, value: np.ndarray, most: int) -> np.ndarray:
+    """Flat indices of the components to check: all, or `most` of them spread evenly.
+
+    A positive value too small to be shifted (a state probability at its floor) is left out.
+    """
+    flat = np.abs(value.ravel())
+    allowed = np.flatnonzero((flat >= _SMALLEST) | (flat == 0.0))
+    if len(allowed) > most:
+        allowed = allowed[np.linspace(0, len(allowed) - 1, most).astype(int)]
+    return allowed
