@@ -17,6 +17,7 @@ from velotrace.certificates.differences import (
     shifted_values,
 )
 from velotrace.certificates.moving_draw import MovingDraw, moving_draw
+from velotrace.certificates.sensitivity import exact_bounds
 from velotrace.model.adjoint import backward
 from velotrace.model.kinetics import SCVI_EPS
 from velotrace.model.objective import loss
@@ -27,7 +28,8 @@ EXACT = 1e-12
 """Largest difference of tape and hand, relative to the largest component of the adjoint.
 
 Both are the same sums in float64, in another order: some 200 operations of round-off 1.1e-16 each
-make 2e-14; the rest is room for terms of opposite sign that cancel to a fiftieth."""
+make 2e-14; the rest is room for terms of opposite sign that cancel to a fiftieth. Where they cancel
+further, `sensitivity.exact_bounds` measures it and allows as much."""
 
 MOST = 400
 """Components of one array that finite differences check unless told otherwise."""
@@ -115,6 +117,7 @@ def certify(trace: Trace, most: int = MOST) -> Report:
     function = partial(loss, iteration=resolved.iteration)
     values = evaluate(function, resolved.parameters).values
     by_hand = backward(resolved.parameters, resolved.iteration, values)
+    exact = exact_bounds(resolved.parameters, resolved.iteration, values, by_hand)
     noise, draw = noise_of(trace.tape), None
     if not resolved.iteration.reading.draws_state:
         draw = moving_draw(values["pi"], values["concentration"])
@@ -128,7 +131,7 @@ def certify(trace: Trace, most: int = MOST) -> Report:
         tape = entry.adjoint if entry.adjoint is not None else np.full(entry.value.shape, np.nan)
         follow = draw if name in moved_by else None
         found = _differences(trace, function, name, entry.value, noise, most, follow)
-        certificates.append(_certificate(name, tape, hand, found))
+        certificates.append(_certificate(name, tape, hand, found, exact.get(name, 0.0)))
     return Report(tuple(certificates), tuple(without), noise)
 
 
@@ -179,11 +182,13 @@ def _distance_to_pole(trace: Trace, name: str) -> np.ndarray | None:
     return np.abs(parameters["gamma"] - parameters["beta"] + SCVI_EPS)
 
 
-def _certificate(name: str, tape: np.ndarray, hand: np.ndarray, found: Differences) -> Certificate:
+def _certificate(
+    name: str, tape: np.ndarray, hand: np.ndarray, found: Differences, sensitivity: float
+) -> Certificate:
     largest = float(np.max(np.abs(tape), initial=0.0))
     scale = largest if largest > 0.0 else 1.0
     flat_tape, flat_hand = tape.ravel(), hand.ravel()
-    exact = np.full(tape.size, EXACT * scale)
+    exact = np.full(tape.size, max(EXACT * scale, sensitivity))
     at = found.components
     tape_differences = _pair(flat_tape[at] - found.quotient, found.bound, scale)
     worst = _worst_place(flat_tape[at] - found.quotient, found.bound)

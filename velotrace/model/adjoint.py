@@ -14,12 +14,12 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from velotrace.model.distributions import at_state, responsibilities
+from velotrace.model.distributions import responsibilities
 from velotrace.model.kinetics import SCVI_EPS, exprel
 from velotrace.model.objective import encoder_input
 from velotrace.model.pathwise import dirichlet_pullback_log
 from velotrace.model.readings import Denominator, Reading
-from velotrace.model.records import Constants, Iteration, Parameters
+from velotrace.model.records import Iteration, Parameters
 from velotrace.model.special import exprel_slope, trigamma
 
 Array = np.ndarray
@@ -159,18 +159,18 @@ def induction_slopes(
     """Adjoints of α, β, γ and t from those of (3) and (4).
 
     With A = 1 − e^(−βt), C = 1 − e^(−γt), Q = (e^(−γt) − e^(−βt))/(γ − β):
-    u = αA/β and s = α(C/γ + Q), so ∂u/∂t = αe^(−βt), ∂s/∂t = α(e^(−γt) + ∂Q/∂t).
+    u = αA/β and s = α(C/γ + Q), so ∂u/∂t = αe^(−βt), ∂s/∂t = α(e^(−γt) + ∂Q/∂t) = −αβQ.
 
     Returns:
         Shape (cell, gene) each, not yet summed over cells.
     """
     fast, slow = np.exp(-beta * time), np.exp(-gamma * time)
     grown_u, grown_s = -np.expm1(-beta * time) / beta, -np.expm1(-gamma * time) / gamma
-    q, q_beta, q_gamma, q_time = quotient_slopes(beta, gamma, time, fast, slow, form)
+    q, q_beta, q_gamma, rise = quotient_slopes(beta, gamma, time, fast, slow, form)
     d_alpha = of_u * grown_u + of_s * (grown_s + q)
     d_beta = alpha * (of_u * (time * fast - grown_u) / beta + of_s * q_beta)
     d_gamma = alpha * of_s * ((time * slow - grown_s) / gamma + q_gamma)
-    d_time = alpha * (of_u * fast + of_s * (slow + q_time))
+    d_time = alpha * (of_u * fast + of_s * rise)
     return d_alpha, d_beta, d_gamma, d_time
 
 
@@ -192,12 +192,12 @@ def repression_slopes(
         Shape (cell, gene) each, not yet summed over cells.
     """
     fast, slow = np.exp(-beta * since), np.exp(-gamma * since)
-    q, q_beta, q_gamma, q_time = quotient_slopes(beta, gamma, since, fast, slow, form)
+    q, q_beta, q_gamma, rise = quotient_slopes(beta, gamma, since, fast, slow, form)
     d_u_0 = of_u * fast - of_s * beta * q
     d_s_0 = of_s * slow
     d_beta = -u_0 * (of_u * since * fast + of_s * (q + beta * q_beta))
     d_gamma = -of_s * (s_0 * since * slow + beta * u_0 * q_gamma)
-    d_since = -beta * u_0 * (of_u * fast + of_s * q_time) - gamma * s_0 * of_s * slow
+    d_since = -beta * u_0 * (of_u * fast + of_s * (rise - slow)) - gamma * s_0 * of_s * slow
     return d_u_0, d_s_0, d_beta, d_gamma, d_since
 
 
@@ -208,7 +208,7 @@ def quotient_slopes(
 
     With m = min(β, γ), x = −|γ − β|t and E = exprel: Q = −t e^(−mt) E(x). The larger rate has the
     slope t² e^(−mt) E′(x), the smaller one t² e^(−mt) (E(x) − E′(x)); both are ½ t² e^(−βt) at
-    β = γ. The slope in t is −e^(−γt) − βQ.
+    β = γ. The slope in t is −e^(−γt) − βQ; its sum with e^(−γt) is returned, where that cancels.
 
     Args:
         beta: β, 1/time.
@@ -219,7 +219,7 @@ def quotient_slopes(
         form: 'exact', or 'eps' for scvi-tools' denominator.
 
     Returns:
-        Q, ∂Q/∂β, ∂Q/∂γ, ∂Q/∂t.
+        Q, ∂Q/∂β, ∂Q/∂γ, and e^(−γt) + ∂Q/∂t.
     """
     gap = gamma - beta
     x = -np.abs(gap) * time
@@ -228,12 +228,12 @@ def quotient_slopes(
     q = -decayed * ratio
     larger, smaller = time * decayed * slope, time * decayed * (ratio - slope)
     of_beta, of_gamma = np.where(gap >= 0.0, (smaller, larger), (larger, smaller))
-    of_time = -slow - beta * q
     if form == "exact":
-        return q, of_beta, of_gamma, of_time
+        return q, of_beta, of_gamma, -beta * q
     share = gap / (gap + SCVI_EPS)  # the exact quotient times this
     of_share = q * SCVI_EPS / (gap + SCVI_EPS) ** 2
-    return q * share, of_beta * share - of_share, of_gamma * share + of_share, of_time * share
+    rise = slow * (SCVI_EPS / (gap + SCVI_EPS)) - beta * q * share
+    return q * share, of_beta * share - of_share, of_gamma * share + of_share, rise
 
 
 def _start_of_repression(
@@ -359,9 +359,7 @@ def _perceptron(
     before = values[f"{network}.{last - 1}.h"] if last else inputs_to
     wanted = inputs or last > 0
     of_input = _linear(adj, parameters, network, last, before, of_output, wanted)
-    return _hidden(
-        adj, values, parameters, network, last, inputs_to, of_input, activation, inputs
-    )
+    return _hidden(adj, values, parameters, network, last, inputs_to, of_input, activation, inputs)
 
 
 def _hidden(
