@@ -14,7 +14,7 @@ from hypothesis import Phase, given, settings
 from iterations import Case, cases, make_case
 
 from velotrace.certificates.sensitivity import exact_bounds
-from velotrace.model import adjoint
+from velotrace.model import adjoint, slopes
 from velotrace.walkthrough import Trace
 
 EXACT = 1e-12  # of the largest component, as the certificates allow; see certificates.certify
@@ -94,10 +94,10 @@ PROBES = [
 _FORMULAS = (ast.Add, ast.Sub, ast.Mult, ast.Div)
 
 
-def _mutants() -> Iterator[tuple[str, ast.Module]]:
-    """Every arithmetic operation of adjoint.py with a sign flipped, a term or factor dropped or
+def _mutants(module: types.ModuleType) -> Iterator[tuple[str, ast.Module]]:
+    """Every arithmetic operation of a module with a sign flipped, a term or factor dropped or
     doubled; every power changed; every minus sign taken away."""
-    tree = ast.parse(inspect.getsource(adjoint))
+    tree = ast.parse(inspect.getsource(module))
     for node in list(ast.walk(tree)):
         for kind in ("flip", "drop left", "drop right", "double"):
             mutated = _mutate(node, kind)
@@ -142,18 +142,32 @@ INDICES = ("len(parameters[network]) - 1", "last - 1", "place - 1", "len(shared)
 """Which layer, not how much: no formulas, and a negative index often finds the same layer."""
 
 
+def _run(tree: ast.Module) -> types.ModuleType:
+    module = types.ModuleType("mutant")
+    exec(compile(tree, "mutant", "exec"), module.__dict__)
+    return module
+
+
+def _with_slopes(mutant: types.ModuleType) -> types.ModuleType:
+    """The pass by hand with the mutated slopes in the place of its own."""
+    module = _run(ast.parse(inspect.getsource(adjoint)))
+    for name in ("Decay", "induction_slopes", "repression_slopes"):
+        setattr(module, name, getattr(mutant, name))
+    return module
+
+
 def test_planted_errors_are_caught() -> None:
     """A flipped sign, a dropped term or factor, a factor of 2 anywhere: none survives."""
     probes = [(case, case.tape(), case.values()) for case in PROBES]
     planted, survivors = 0, []
-    for description, tree in _mutants():
-        if any(index in description for index in INDICES):
-            continue
-        module = types.ModuleType("mutant")
-        exec(compile(tree, "mutant", "exec"), module.__dict__)
-        planted += 1
-        if not any(_caught(module, *probe) for probe in probes):
-            survivors.append(description)
+    for source, complete in ((adjoint, lambda module: module), (slopes, _with_slopes)):
+        for description, tree in _mutants(source):
+            if any(index in description for index in INDICES):
+                continue
+            module = complete(_run(tree))
+            planted += 1
+            if not any(_caught(module, *probe) for probe in probes):
+                survivors.append(f"{source.__name__} {description}")
     assert planted >= 100  # the issue asks for 20
     assert not survivors, "\n".join(survivors)
 

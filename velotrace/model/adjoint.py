@@ -15,12 +15,12 @@ from collections.abc import Mapping
 import numpy as np
 
 from velotrace.model.distributions import responsibilities
-from velotrace.model.kinetics import SCVI_EPS, exprel
 from velotrace.model.objective import encoder_input
 from velotrace.model.pathwise import dirichlet_pullback_log
-from velotrace.model.readings import Denominator, Reading
+from velotrace.model.readings import Reading
 from velotrace.model.records import Iteration, Parameters
-from velotrace.model.special import exprel_slope, trigamma
+from velotrace.model.slopes import Decay, induction_slopes, repression_slopes
+from velotrace.model.special import trigamma
 
 Array = np.ndarray
 Values = Mapping[str, Array]  # every named value of the forward pass
@@ -121,119 +121,29 @@ def _normalised(logs: Array) -> Array:
 def _predictions(adj: Adjoints, values: Values, parameters: Parameters, reading: Reading) -> None:
     """ū, s̄ of states 1 to 3 back to α, β, γ, the times, and u0, s0; state 4 is 0 throughout."""
     alpha, beta, gamma = (parameters[name] for name in ("alpha", "beta", "gamma"))
-    u_1, u_2, u_3, _ = np.moveaxis(adj["u_bar"], -1, 0)
-    s_1, s_2, s_3, _ = np.moveaxis(adj["s_bar"], -1, 0)
+    u_1, u_2, u_3 = (adj["u_bar"][..., k].copy() for k in range(3))  # contiguous from here on
+    s_1, s_2, s_3 = (adj["s_bar"][..., k].copy() for k in range(3))
+    u_0, s_0 = values["u_switch"], values["s_switch"]
+    since = values["time_repression"] - parameters["switch_time"]  # τ = t3 − t_s
+    both = Decay(beta, gamma, np.stack([values["time_induction"], since]), reading.denominator)
+    first, second = both.part(0), both.part(1)
 
-    time = values["time_induction"]
-    d_alpha, d_beta, d_gamma, d_time = induction_slopes(
-        alpha, beta, gamma, time, u_1, s_1, reading.denominator
-    )
+    d_alpha, d_beta, d_gamma, d_time = induction_slopes(alpha, beta, gamma, first, u_1, s_1)
     adj["time_induction"] = d_time
 
     d_alpha = d_alpha + u_2 / beta + s_2 / gamma  # state 2: α/β and α/γ
     d_beta = d_beta - u_2 * (alpha / beta**2)
     d_gamma = d_gamma - s_2 * (alpha / gamma**2)
 
-    since = values["time_repression"] - parameters["switch_time"]
-    u_0, s_0 = values["u_switch"], values["s_switch"]
     d_u_0, d_s_0, of_beta, of_gamma, d_since = repression_slopes(
-        u_0, s_0, beta, gamma, since, u_3, s_3, reading.denominator
+        u_0, s_0, beta, gamma, second, u_3, s_3
     )
-    adj["time_repression"] = d_since  # τ = t3 − t_s
+    adj["time_repression"] = d_since
     adj["switch_time"] = -_over_cells(d_since, parameters["switch_time"])
     adj["u_switch"], adj["s_switch"] = _over_cells(d_u_0, u_0), _over_cells(d_s_0, s_0)
     adj["alpha"] = _over_cells(d_alpha, alpha)
     adj["beta"] = _over_cells(d_beta + of_beta, beta)
     adj["gamma"] = _over_cells(d_gamma + of_gamma, gamma)
-
-
-def induction_slopes(
-    alpha: Array,
-    beta: Array,
-    gamma: Array,
-    time: Array,
-    of_u: Array,
-    of_s: Array,
-    form: Denominator,
-) -> tuple[Array, Array, Array, Array]:
-    """Adjoints of α, β, γ and t from those of (3) and (4).
-
-    With A = 1 − e^(−βt), C = 1 − e^(−γt), Q = (e^(−γt) − e^(−βt))/(γ − β):
-    u = αA/β and s = α(C/γ + Q), so ∂u/∂t = αe^(−βt), ∂s/∂t = α(e^(−γt) + ∂Q/∂t) = −αβQ.
-
-    Returns:
-        Shape (cell, gene) each, not yet summed over cells.
-    """
-    fast, slow = np.exp(-beta * time), np.exp(-gamma * time)
-    grown_u, grown_s = -np.expm1(-beta * time) / beta, -np.expm1(-gamma * time) / gamma
-    q, q_beta, q_gamma, rise = quotient_slopes(beta, gamma, time, fast, slow, form)
-    d_alpha = of_u * grown_u + of_s * (grown_s + q)
-    d_beta = alpha * (of_u * (time * fast - grown_u) / beta + of_s * q_beta)
-    d_gamma = alpha * of_s * ((time * slow - grown_s) / gamma + q_gamma)
-    d_time = alpha * (of_u * fast + of_s * rise)
-    return d_alpha, d_beta, d_gamma, d_time
-
-
-def repression_slopes(
-    u_0: Array,
-    s_0: Array,
-    beta: Array,
-    gamma: Array,
-    since: Array,
-    of_u: Array,
-    of_s: Array,
-    form: Denominator,
-) -> tuple[Array, Array, Array, Array, Array]:
-    """Adjoints of u0, s0, β, γ and τ from those of (7) and (8).
-
-    u = u0 e^(−βτ) and s = s0 e^(−γτ) − βu0 Q.
-
-    Returns:
-        Shape (cell, gene) each, not yet summed over cells.
-    """
-    fast, slow = np.exp(-beta * since), np.exp(-gamma * since)
-    q, q_beta, q_gamma, rise = quotient_slopes(beta, gamma, since, fast, slow, form)
-    d_u_0 = of_u * fast - of_s * beta * q
-    d_s_0 = of_s * slow
-    d_beta = -u_0 * (of_u * since * fast + of_s * (q + beta * q_beta))
-    d_gamma = -of_s * (s_0 * since * slow + beta * u_0 * q_gamma)
-    d_since = -beta * u_0 * (of_u * fast + of_s * (rise - slow)) - gamma * s_0 * of_s * slow
-    return d_u_0, d_s_0, d_beta, d_gamma, d_since
-
-
-def quotient_slopes(
-    beta: Array, gamma: Array, time: Array, fast: Array, slow: Array, form: Denominator
-) -> tuple[Array, Array, Array, Array]:
-    """Q = (e^(−γt) − e^(−βt))/(γ − β) and its slopes in β, γ and t.
-
-    With m = min(β, γ), x = −|γ − β|t and E = exprel: Q = −t e^(−mt) E(x). The larger rate has the
-    slope t² e^(−mt) E′(x), the smaller one t² e^(−mt) (E(x) − E′(x)); both are ½ t² e^(−βt) at
-    β = γ. The slope in t is −e^(−γt) − βQ; its sum with e^(−γt) is returned, where that cancels.
-
-    Args:
-        beta: β, 1/time.
-        gamma: γ, 1/time.
-        time: t.
-        fast: e^(−βt).
-        slow: e^(−γt).
-        form: 'exact', or 'eps' for scvi-tools' denominator.
-
-    Returns:
-        Q, ∂Q/∂β, ∂Q/∂γ, and e^(−γt) + ∂Q/∂t.
-    """
-    gap = gamma - beta
-    x = -np.abs(gap) * time
-    decayed = time * np.where(gap >= 0.0, fast, slow)  # t e^(−mt)
-    ratio, slope = exprel(x), exprel_slope(x)
-    q = -decayed * ratio
-    larger, smaller = time * decayed * slope, time * decayed * (ratio - slope)
-    of_beta, of_gamma = np.where(gap >= 0.0, (smaller, larger), (larger, smaller))
-    if form == "exact":
-        return q, of_beta, of_gamma, -beta * q
-    share = gap / (gap + SCVI_EPS)  # the exact quotient times this
-    of_share = q * SCVI_EPS / (gap + SCVI_EPS) ** 2
-    rise = slow * (SCVI_EPS / (gap + SCVI_EPS)) - beta * q * share
-    return q * share, of_beta * share - of_share, of_gamma * share + of_share, rise
 
 
 def _start_of_repression(
@@ -250,9 +160,8 @@ def _start_of_repression(
         adj["beta"] = adj["beta"] - of_u * alpha / beta**2
         adj["gamma"] = adj["gamma"] - of_s * alpha / gamma**2
         return
-    slopes = induction_slopes(
-        alpha, beta, gamma, parameters["switch_time"], of_u, of_s, reading.denominator
-    )
+    decay = Decay(beta, gamma, parameters["switch_time"], reading.denominator)
+    slopes = induction_slopes(alpha, beta, gamma, decay, of_u, of_s)
     for name, slope in zip(("alpha", "beta", "gamma", "switch_time"), slopes, strict=True):
         adj[name] = adj[name] + slope
 
@@ -280,8 +189,9 @@ def _state_probabilities(adj: Adjoints, values: Values, iteration: Iteration) ->
     concentration, prior = values["concentration"], iteration.constants.pi_prior
     total = np.sum(concentration, axis=-1, keepdims=True)
     states = concentration.shape[-1]
-    common = (total - states * prior) * trigamma(total)
-    pull = (concentration - prior) * trigamma(concentration) - common
+    curvature = trigamma(np.concatenate([concentration, total], axis=-1))
+    common = (total - states * prior) * curvature[..., -1:]
+    pull = (concentration - prior) * curvature[..., :-1] - common
     adj["concentration"] = adj["kl_pi"][..., None] * pull
     if not iteration.reading.draws_state:  # a hard k hands nothing back
         of_log_pi = adj["pi"] * values["pi"]
@@ -395,11 +305,11 @@ def _linear(
 ) -> Array:
     """y = x @ W + b: ∂W = xᵀ @ ∂y, ∂b = Σ_cells ∂y, ∂x = ∂y @ Wᵀ (where wanted)."""
     layer = parameters[network][place]
-    adj[f"{network}.{place}.W"] = np.swapaxes(x, -1, -2) @ of_y
+    adj[f"{network}.{place}.W"] = x.mT @ of_y
     adj[f"{network}.{place}.b"] = _over_cells(of_y, layer["b"])
-    return of_y @ np.swapaxes(layer["W"], -1, -2) if wanted else x
+    return of_y @ layer["W"].mT if wanted else x
 
 
 def _over_cells(x: Array, like: Array) -> Array:
     """Sum over cells, in the shape of the parameter it belongs to."""
-    return np.sum(x, axis=-2).reshape(like.shape)
+    return x.sum(axis=-2).reshape(like.shape)

@@ -9,7 +9,7 @@ import autograd.numpy as np
 import numpy
 import scipy.special
 from autograd.extend import defvjp, primitive
-from autograd.scipy.special import gammaln, logsumexp
+from autograd.scipy.special import gammaln
 
 from velotrace.model.pathwise import dirichlet_pullback
 from velotrace.model.special import trigamma
@@ -23,10 +23,22 @@ digamma = primitive(scipy.special.digamma)
 defvjp(digamma, lambda ans, x: lambda g: g * trigamma(x))
 
 
+@primitive
 def softplus(x: Array) -> Array:
     """log(1 + e^x), which maps the real line to the positive numbers without overflow."""
-    return np.logaddexp(0.0, x)
+    return numpy.maximum(x, 0.0) + numpy.log1p(numpy.exp(-numpy.abs(x)))
 
+
+defvjp(softplus, lambda ans, x: lambda g: g * -np.expm1(-ans))  # logistic(x) = 1 − e^(−softplus)
+
+
+@primitive
+def per_state(x: Array) -> Array:
+    """A value of cells and genes with a last axis of length 1, to stand beside the four states."""
+    return numpy.asarray(x)[..., None]
+
+
+defvjp(per_state, lambda ans, x: lambda g: g[..., 0])
 
 logistic = primitive(scipy.special.expit)
 defvjp(logistic, lambda ans, x: lambda g: g * ans * (1.0 - ans))
@@ -59,8 +71,9 @@ def log_normal(x: Array, mean: Array, deviation: Array) -> Array:
 @primitive
 def at_state(values: Array, state: Array) -> Array:
     """Pick each cell and gene's value at its state k, which counts from 1, off the last axis."""
-    place = numpy.broadcast_to(state - 1, values.shape[:-1])[..., None]
-    return numpy.take_along_axis(values, place, axis=-1)[..., 0]
+    flat = values.reshape(-1, values.shape[-1])
+    chosen = numpy.broadcast_to(state - 1, values.shape[:-1]).ravel()
+    return flat[numpy.arange(len(flat)), chosen].reshape(values.shape[:-1])
 
 
 def _at_state_vjp(ans: Array, values: Array, state: Array) -> Any:
@@ -71,9 +84,19 @@ def _at_state_vjp(ans: Array, values: Array, state: Array) -> Any:
 defvjp(at_state, _at_state_vjp, argnums=[0])
 
 
+@primitive
+def log_sum_exp(x: Array) -> Array:
+    """log Σ_k e^(x_k) over the last axis, without overflow."""
+    largest = numpy.max(x, axis=-1, keepdims=True)
+    return numpy.log(numpy.sum(numpy.exp(x - largest), axis=-1)) + largest[..., 0]
+
+
+defvjp(log_sum_exp, lambda ans, x: lambda g: g[..., None] * np.exp(x - ans[..., None]))
+
+
 def log_mixture(log_weights: Array, log_densities: Array) -> Array:
     """log Σ_k π_k N_k over the last axis, equations (23), (24), without leaving logs."""
-    return logsumexp(log_weights + log_densities, axis=-1)
+    return log_sum_exp(log_weights + log_densities)
 
 
 def responsibilities(log_weights: Array, log_densities: Array, log_mixed: Array) -> Array:
@@ -129,7 +152,7 @@ def kl_dirichlet_terms(concentration: Array, prior: float) -> tuple[Array, Array
     total = np.sum(concentration, axis=-1)
     normaliser = gammaln(total) - math.lgamma(states * prior)
     log_gamma = np.sum(math.lgamma(prior) - gammaln(concentration), axis=-1)
-    expected_log = digamma(concentration) - np.expand_dims(digamma(total), -1)
+    expected_log = digamma(concentration) - per_state(digamma(total))
     return normaliser, log_gamma, np.sum((concentration - prior) * expected_log, axis=-1)
 
 

@@ -10,7 +10,6 @@ from typing import Any
 
 import autograd.numpy as np
 import numpy
-import scipy.special
 from autograd.extend import defvjp, primitive
 from autograd.numpy.numpy_vjps import unbroadcast
 
@@ -22,7 +21,14 @@ Array = Any
 SCVI_EPS = 1e-6
 """What scvi-tools adds to γ − β."""
 
-exprel = primitive(scipy.special.exprel)
+
+@primitive
+def exprel(x: Array) -> Array:
+    """(e^x − 1)/x, and 1 at x = 0; scipy.special's function of this name is five times slower."""
+    divisor = numpy.where(x == 0.0, 1.0, x)
+    return numpy.where(x == 0.0, 1.0, numpy.expm1(x) / divisor)
+
+
 defvjp(exprel, lambda ans, x: lambda g: g * exprel_slope(x))
 
 
@@ -32,7 +38,10 @@ def by_state(
 ) -> Array:
     """Put the four states' values side by side, on a last axis of length 4."""
     four = (induction, induction_steady, repression, repression_steady)
-    return numpy.stack(numpy.broadcast_arrays(*four), axis=-1)
+    together = numpy.empty((*numpy.broadcast(*four).shape, 4))
+    for k, values in enumerate(four):
+        together[..., k] = values
+    return together
 
 
 def _by_state_vjp(argument: int) -> Any:
@@ -114,5 +123,5 @@ def s_repression(
 
 
 def velocity(beta: Array, gamma: Array, u_bar: Array, s_bar: Array) -> Array:
-    """RNA velocity ds/dt = β u_bar − γ s_bar, abundance per time; state on the last axis."""
-    return np.expand_dims(beta, -1) * u_bar - np.expand_dims(gamma, -1) * s_bar
+    """RNA velocity ds/dt = β u_bar − γ s_bar, abundance per time."""
+    return beta * u_bar - gamma * s_bar

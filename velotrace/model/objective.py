@@ -12,13 +12,21 @@ from __future__ import annotations
 from typing import Any
 
 import autograd.numpy as np
+import numpy
 
 from velotrace.model import distributions, kinetics
-from velotrace.model.distributions import at_state, hard_draw, log_mixture, log_normal, softplus
+from velotrace.model.distributions import (
+    at_state,
+    hard_draw,
+    log_mixture,
+    log_normal,
+    per_state,
+    softplus,
+)
 from velotrace.model.networks import hidden_stack, perceptron
 from velotrace.model.readings import Reading
 from velotrace.model.records import Constants, Draws, Iteration, Parameters
-from velotrace.tape import named
+from velotrace.tape import named, no_gradient
 
 Array = Any
 States = dict[str, Array]  # values by name, as the steps below hand them on
@@ -83,8 +91,15 @@ def encoder_input(u: Array, s: Array, reading: Reading) -> Array:
     """What the encoder sees of a cell: u_A, s_A, u_B, s_B, … or all s, then all u."""
     if reading.encoder_input == "spliced-first":
         return np.concatenate([s, u], axis=-1)
-    pairs = np.stack([u, s], axis=-1)
-    return np.reshape(pairs, (*np.shape(u)[:-1], -1))
+    return interleaved(u, s)
+
+
+@no_gradient
+def interleaved(u: Array, s: Array) -> Array:
+    """u_A, s_A, u_B, s_B, … of each cell; data, through which no gradient flows."""
+    pairs = numpy.empty((*u.shape[:-1], 2 * u.shape[-1]))
+    pairs[..., 0::2], pairs[..., 1::2] = u, s
+    return pairs
 
 
 def log_variance(a: Array, reading: Reading) -> Array:
@@ -182,10 +197,9 @@ def compare_with_data(
         log_likelihood, shape (cell, gene), nat.
     """
     scale, reading = iteration.constants.state_scale, iteration.reading
-    sd_u = np.expand_dims(parameters["sigma_u"], -1) * scale
-    sd_s = np.expand_dims(parameters["sigma_s"], -1) * scale
-    log_u = log_normal(np.expand_dims(u, -1), predicted["u_bar"], sd_u)
-    log_s = log_normal(np.expand_dims(s, -1), predicted["s_bar"], sd_s)
+    sd_u, sd_s = (per_state(parameters[name]) * scale for name in ("sigma_u", "sigma_s"))
+    log_u = log_normal(per_state(u), predicted["u_bar"], sd_u)
+    log_s = log_normal(per_state(s), predicted["s_bar"], sd_s)
     log_u, log_s = named(log_u, "log_density_u"), named(log_s, "log_density_s")
     if reading.draws_state:
         state = drawn["state"]
@@ -203,12 +217,13 @@ def velocity(parameters: Parameters, predicted: States, drawn: States, reading: 
     Returns:
         velocity, shape (cell, gene), abundance per time.
     """
-    of_state = kinetics.velocity(
-        parameters["beta"], parameters["gamma"], predicted["u_bar"], predicted["s_bar"]
-    )
+    u_bar, s_bar = predicted["u_bar"], predicted["s_bar"]
     if reading.draws_state:
-        return named(at_state(of_state, drawn["state"]), "velocity")
-    return named(np.sum(drawn["pi"] * of_state, axis=-1), "velocity")
+        u_bar, s_bar = at_state(u_bar, drawn["state"]), at_state(s_bar, drawn["state"])
+    else:
+        u_bar, s_bar = np.sum(drawn["pi"] * u_bar, axis=-1), np.sum(drawn["pi"] * s_bar, axis=-1)
+    moving = kinetics.velocity(parameters["beta"], parameters["gamma"], u_bar, s_bar)
+    return named(moving, "velocity")
 
 
 def divergence_of_z(mu_z: Array, log_var_z: Array) -> Array:

@@ -1,0 +1,106 @@
+"""One step, forward and backward: by hand, bare, recorded, under autograd, in PyTorch."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Callable
+from typing import Any
+
+import autograd
+import numpy as np
+
+from benchmarks.problems import READINGS, loss_of, synthetic, walkthrough
+from benchmarks.timing import Row, medians, ratio
+from velotrace.model.adjoint import backward
+from velotrace.tape import evaluate, record
+
+HAVE_TORCH = importlib.util.find_spec("torch") is not None
+
+
+def by_hand(parameters: Any, iteration: Any) -> Callable[[], object]:
+    """One step as training does it: forward, then the backward pass by hand."""
+    loss = loss_of(iteration)
+
+    def step() -> object:
+        return backward(parameters, iteration, evaluate(loss, parameters).values)
+
+    return step
+
+
+def _torch(parameters: Any, iteration: Any) -> dict[str, Callable[[], object]]:
+    if not HAVE_TORCH:
+        return {}
+    import torch
+
+    from benchmarks.torch_step import torch_step
+
+    torch.set_num_threads(1)
+    return {"torch": torch_step(parameters, iteration)}
+
+
+def recording() -> list[Row]:
+    """Recording everything against autograd's value and gradient of the same function."""
+    parameters, iteration = walkthrough()
+    loss = loss_of(iteration)
+    value_and_grad = autograd.value_and_grad(loss)
+    times = medians(
+        {
+            "record": lambda: record(loss, parameters),
+            "autograd": lambda: value_and_grad(parameters),
+        },
+        rounds=25,
+    )
+    return [ratio("recording / autograd, walkthrough", times, "record", "autograd", 1.5)]
+
+
+def small_steps() -> list[Row]:
+    """The walkthrough's two cells, in each reading."""
+    rows = []
+    for name, reading in READINGS.items():
+        parameters, iteration = walkthrough(reading)
+        loss = loss_of(iteration)
+        value_and_grad = autograd.value_and_grad(loss)
+        calls = {
+            "hand": by_hand(parameters, iteration),
+            "bare": lambda loss=loss, parameters=parameters: loss(parameters),
+            "autograd": lambda call=value_and_grad, parameters=parameters: call(parameters),
+        }
+        times = medians(calls | _torch(parameters, iteration), rounds=25)
+        wanted = {"bare": 4.0, "autograd": 0.15, "torch": 0.35}
+        for other, target in wanted.items():
+            if other in times:
+                bound = target if name == "sampled-state" else None
+                rows.append(ratio(f"by hand / {other}, 2 × 3, {name}", times, "hand", other, bound))
+    return rows
+
+
+def large_steps() -> list[Row]:
+    """256 cells × 200 genes against PyTorch, both on one thread."""
+    rows = []
+    for name, reading in READINGS.items():
+        parameters, iteration = synthetic(256, 200, reading)
+        calls = {"hand": by_hand(parameters, iteration)} | _torch(parameters, iteration)
+        times = medians(calls, rounds=9)
+        target = 1.0 if name == "sampled-state" else 1.5
+        if "torch" in times:
+            rows.append(
+                ratio(f"by hand / torch, 256 × 200, {name}", times, "hand", "torch", target)
+            )
+    return rows
+
+
+def scaling(entries: tuple[int, ...] = (10, 100, 1_000, 10_000, 100_000, 1_000_000)) -> Any:
+    """Seconds of one step by hand against cells × genes, for the sampled state.
+
+    Returns:
+        (cells, genes, entries, seconds) for each size.
+    """
+    rows = []
+    for wanted in entries:
+        genes = max(1, min(200, round(np.sqrt(wanted / 2.5))))
+        cells = max(1, round(wanted / genes))
+        parameters, iteration = synthetic(cells, genes)
+        rounds = 3 if wanted >= 100_000 else 9
+        times = medians({"hand": by_hand(parameters, iteration)}, rounds=rounds)
+        rows.append((cells, genes, cells * genes, times["hand"]))
+    return rows
