@@ -19,7 +19,8 @@ def main() -> int:
          f"{1e3 * row.seconds[0]:.2f}", f"{1e3 * row.seconds[1]:.2f}", "" if row.met else "MISSED"]
         for row in rows
     ]  # fmt: skip
-    print(tabulate(shown, ["ratio of medians", "", "target", "ms", "ms", ""], disable_numparse=True))
+    headers = ["ratio of medians", "", "target", "ms", "ms", ""]
+    print(tabulate(shown, headers, disable_numparse=True))
     if not HAVE_TORCH:
         print("\nNo PyTorch here: its rows are left out (pip install 'velotrace[bench]').")
     measured = scaling()

@@ -24,11 +24,13 @@ class GivenDraw(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, concentration: Tensor, pi: Tensor) -> Tensor:
+        """The draw itself."""
         ctx.save_for_backward(concentration, pi)
         return pi.clone()
 
     @staticmethod
     def backward(ctx: Any, upstream: Tensor) -> Any:
+        """Upstream times PyTorch's derivative of the draw."""
         concentration, pi = ctx.saved_tensors
         total = concentration.sum(-1, True).expand_as(concentration)
         slope = torch._dirichlet_grad(pi, concentration, total)

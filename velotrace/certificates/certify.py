@@ -10,7 +10,6 @@ import numpy as np
 from velotrace.certificates.differences import (
     Differences,
     Function,
-    away_from_kinks,
     checkable,
     differentiate,
     noise_of,
@@ -157,16 +156,15 @@ def _differences(
 ) -> Differences:
     parameters = trace.resolved.parameters
     components = checkable(name, value, most)
-    if trace.resolved.iteration.activation == "relu":
-        components = away_from_kinks(function, parameters, name, value, components)
-    if len(components) == 0:
-        return Differences(components, np.empty(0), np.empty(0), np.empty(0))
+    find = partial(differentiate, function, parameters, name, value, noise, components)
+    corners = trace.resolved.iteration.activation == "relu"
     if draw is None:
-        reach = _distance_to_pole(trace, name)
-        return differentiate(function, parameters, name, value, noise, components, reach=reach)
-    found = differentiate(function, parameters, name, value, noise, components, draw.follow)
+        return find(reach=_distance_to_pole(trace, name), corners=corners)
+    found = find(draw.follow, corners=corners)
+    if len(found.components) == 0:
+        return found
     # the slopes of the draw are quotients as well: add their errors times what hangs on each
-    shifted = shifted_values(function, parameters, name, value, components, found.step)
+    shifted = shifted_values(function, parameters, name, value, found.components, found.step)
     moved = np.abs(shifted["concentration"] - draw.concentration)
     moved = moved / found.step.reshape(-1, *[1] * draw.pi.ndim)
     weight = np.abs(trace.tape["pi"].adjoint * draw.pi)

@@ -2,12 +2,14 @@
 
 The quotient is D(h) = (8 [f(x+h) − f(x−h)] − [f(x+2h) − f(x−2h)]) / 12h. Its error has two parts:
 
-* truncation, h⁴ f⁽⁵⁾/30: from one step to a quarter of it D changes by 255/256 of the larger step's
-  truncation, so `TRUNCATION` times that change covers the smaller step's 1/255 many times over;
+* truncation, h⁴ f⁽⁵⁾/30: from one step to a quarter of it D changes by 255/256 of the larger
+  step's truncation, so that change covers the smaller step's own, 1/256, many times over, even
+  where the larger step is not yet in the range where this holds;
 * round-off: if f is computed to within δ, D is off by at most 18 δ / 12 h.
 
 D is taken at each of `STEPS`, and the step with the smallest sum of both wins, component by
-component: kinks (relu) make large steps lose, cancellation makes small ones lose.
+component. A step that switches a rectified unit on or off is out: the loss has a corner there. Where
+even the smallest does (a dead layer before the unit, and biases 0) there is no derivative to check.
 
 All steps of all components of a value are stacked into one run of the forward pass.
 """
@@ -21,15 +23,10 @@ from typing import Any
 import numpy as np
 
 from velotrace.quantities import PARAMETERS, VOCABULARY
-from velotrace.tape import Intervention, Shift, Tape, evaluate
+from velotrace.tape import Evaluation, Intervention, Shift, Tape, evaluate
 
 STEPS = 2.0 ** -np.arange(4.0, 15.0, 2.0)
 """Steps relative to the size of the component: 1/16, 1/64, … 1/16384."""
-
-TRUNCATION = 1.0 / 8.0
-"""Share of the change between two steps that stands for the smaller one's truncation error.
-
-Theory says 1/255; one rung earlier f may not yet be in its asymptotic range."""
 
 _STENCIL = np.array([-2.0, -1.0, 1.0, 2.0])
 _WEIGHTS = np.array([1.0, -8.0, 8.0, -1.0]) / 12.0
@@ -93,6 +90,7 @@ def differentiate(
     components: np.ndarray,
     follow: Follow | None = None,
     reach: np.ndarray | None = None,
+    corners: bool = False,
 ) -> Differences:
     """Difference quotients of a function's result by components of a named value.
 
@@ -106,38 +104,52 @@ def differentiate(
         follow: what moves along although no operation computes it (a Dirichlet draw).
         reach: for each component of the value, the distance within which the function is known
             to be smooth, where that is less than the value's own size.
+        corners: whether hidden layers are rectified.
 
     Returns:
-        One quotient per component, with its step and bound.
+        One quotient with its step and bound for each component that has a derivative.
     """
     size = _sizes(name, value, components)
     if reach is not None:
         size = np.minimum(size, reach.ravel()[components])
     steps = STEPS[:, None] * size  # (step, component)
-    quotient = np.empty_like(steps)
+    quotient, smooth = np.empty_like(steps), np.ones(steps.shape, dtype=bool)
     rows = max(1, _MOST_NUMBERS // max(1, value.size * len(STEPS) * len(_STENCIL)))
     for start in range(0, len(components), rows):
         part = slice(start, start + rows)
         shifts = _STENCIL[:, None, None] * steps[:, part]  # (stencil, step, component)
-        results = _shifted(function, parameters, name, value, components[part], shifts, follow)
+        run = _shifted(function, parameters, name, value, components[part], shifts, follow)
+        results = np.broadcast_to(run.value, shifts.size).reshape(shifts.shape)
         quotient[:, part] = np.tensordot(_WEIGHTS, results, axes=1) / steps[:, part]
-    return _best(quotient, steps, noise, components)
+        if corners:
+            smooth[:, part] = _no_corner(run.values, shifts.shape)
+    return _best(quotient, steps, noise, smooth, components)
 
 
 def _best(
-    quotient: np.ndarray, steps: np.ndarray, noise: float, components: np.ndarray
+    quotient: np.ndarray,
+    steps: np.ndarray,
+    noise: float,
+    smooth: np.ndarray,
+    components: np.ndarray,
 ) -> Differences:
-    round_off = 1.5 * noise / steps
-    truncation = TRUNCATION * np.abs(np.diff(quotient, axis=0))
-    error = truncation + round_off[1:]
+    truncation, round_off = np.abs(np.diff(quotient, axis=0)), 1.5 * noise / steps[1:]
+    error = np.where(smooth[1:] & smooth[:-1], truncation + round_off, np.inf)
     best = np.argmin(error, axis=0)
     columns = np.arange(len(components))
-    return Differences(
-        components,
-        quotient[1:][best, columns],
-        steps[1:][best, columns],
-        error[best, columns],
-    )
+    kept = np.isfinite(error[best, columns])
+    picked = [array[best, columns][kept] for array in (quotient[1:], steps[1:], error)]
+    return Differences(components[kept], *picked)
+
+
+def _no_corner(values: Mapping[str, Any], shape: tuple[int, ...]) -> np.ndarray:
+    """Whether all four points of a step have the same rectified units on; (step, component)."""
+    smooth = np.ones(shape[1:], dtype=bool)
+    for name, hidden in values.items():
+        if name.endswith(".h") and np.ndim(hidden) > 2:  # stacked: it moves with the shift
+            on = (hidden > 0.0).reshape(*shape, -1)
+            smooth &= np.all(on == on[:1], axis=(0, -1))
+    return smooth
 
 
 def _shifted(
@@ -148,15 +160,15 @@ def _shifted(
     components: np.ndarray,
     shifts: np.ndarray,
     follow: Follow | None,
-) -> np.ndarray:
-    """The function's result for every shift: one stacked run, of the shape of `shifts`."""
+) -> Evaluation:
+    """One stacked run of the function with every shift, in the order of `shifts`."""
     by = np.zeros((*shifts.shape, value.size))
     by[..., np.arange(len(components)), components] = shifts
     change = {name: Shift(by.reshape(-1, *stacked_shape(name, value.shape)))}
     run = evaluate(function, parameters, change)
     if follow is not None:
         run = evaluate(function, parameters, change | dict(follow(run.values)))
-    return np.broadcast_to(run.value, shifts.size).reshape(shifts.shape)
+    return run
 
 
 def shifted_values(
@@ -178,28 +190,6 @@ def stacked_shape(name: str, shape: tuple[int, ...]) -> tuple[int, ...]:
     """A value's shape in a stacked run: what has no cell axis of its own gets one of length 1."""
     of_cells = name in VOCABULARY and VOCABULARY[name].dims[:1] == ("cell",)
     return (1, *shape) if len(shape) == 1 and not of_cells else shape
-
-
-def away_from_kinks(
-    function: Function, parameters: Any, name: str, value: np.ndarray, components: np.ndarray
-) -> np.ndarray:
-    """The components whose smallest step switches no rectified unit on or off.
-
-    Where a unit sits exactly at 0 (a dead layer before it, and biases 0) the loss has a corner:
-    its derivative is a convention, and a difference quotient is the mean of two slopes.
-    """
-    step = STEPS[-1] * _sizes(name, value, components)
-    sides = [
-        shifted_values(function, parameters, name, value, components, sign * step)
-        for sign in (-2.0, 2.0)
-    ]
-    kept = np.ones(len(components), dtype=bool)
-    for hidden in sides[0]:
-        if hidden.endswith(".h"):
-            below, above = (np.asarray(side[hidden]) > 0.0 for side in sides)
-            if below.ndim > 2:  # stacked: it moves with the shift
-                kept &= np.all(below == above, axis=(-2, -1))
-    return components[kept]
 
 
 def checkable(name: str, value: np.ndarray, most: int) -> np.ndarray:

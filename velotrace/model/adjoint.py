@@ -214,7 +214,7 @@ def _networks_of_z(
 
     shared = parameters.get("decoder_shared", [])
     hidden = values[f"decoder_shared.{len(shared) - 1}.h"] if shared else z
-    of_hidden = 0.0
+    of_hidden: Array = np.zeros(())
     for decoder, rho in (("decoder_ind", "rho_induction"), ("decoder_rep", "rho_repression")):
         of_output = adj[rho] * values[rho] * (1.0 - values[rho])  # the logistic's slope
         of_hidden = of_hidden + _perceptron(

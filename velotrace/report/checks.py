@@ -59,13 +59,14 @@ def summary(report: Report) -> str:
 
 def explanation(report: Report) -> str:
     """How the bounds were derived, with this iteration's numbers."""
-    return (
-        f"Tape and hand may differ by {EXACT:g} of the largest component, or by what rounding\n"
-        "every value of the forward pass does to it where that is more. A difference\n"
-        f"quotient of step h may be off by 1.5 δ/h, where δ = {report.noise:.1e} is the round-off\n"
-        "of the loss (2ε Σ |value × adjoint| over all operations of the tape), and by\n"
-        "an eighth of the change from the step before; the step with the smallest sum\n"
-        "is used. Step and bound are those of the number that comes closest to its bound."
+    return textwrap.fill(
+        f"Tape and hand may differ by {EXACT:g} of the largest component, or by what rounding "
+        "every value of the forward pass does to it where that is more. A difference quotient "
+        f"of step h may be off by 1.5 δ/h, where δ = {report.noise:.1e} is the round-off of the "
+        "loss (2ε Σ |value × adjoint| over all operations of the tape), and by the change from "
+        "the step before; the step with the smallest sum is used. Step and bound are those of "
+        "the number that comes closest to its bound.",
+        80,
     )
 
 

@@ -113,6 +113,15 @@ class Tape:
                 nearest.append((entry.name,))
         return graph
 
+    @cached_property
+    def users(self) -> dict[str, tuple[str, ...]]:
+        """For each named value, the named values computed from it: `graph` turned around."""
+        after: dict[str, list[str]] = {name: [] for name in self.graph}
+        for name, sources in self.graph.items():
+            for source in sources:
+                after[source].append(name)
+        return {name: tuple(names) for name, names in after.items()}
+
     def pull(self, name: str, adjoint: np.ndarray) -> dict[str, np.ndarray]:
         """Carry an adjoint of one named value back to the named values it was computed from.
 

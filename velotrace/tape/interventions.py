@@ -17,14 +17,23 @@ class Shift:
 
 @dataclass(frozen=True)
 class Replace:
-    """Put `value` (broadcast to its shape) in the place of a named value; nothing flows past."""
+    """Put `value` (broadcast to its shape) in the place of a named value; nothing flows past.
+
+    `where` (a mask of the value's shape) restricts it to some components; None means all.
+    """
 
     value: Any
+    where: Any = None
 
 
 @dataclass(frozen=True)
 class Cut:
-    """Keep a named value but let no gradient flow past it to what it was computed from."""
+    """Keep a named value but let no gradient flow past it to what it was computed from.
+
+    `where` as for `Replace`.
+    """
+
+    where: Any = None
 
 
 Intervention = Shift | Replace | Cut
@@ -35,7 +44,8 @@ def intervened(x: np.ndarray, change: Intervention | None) -> np.ndarray:
     if isinstance(change, Shift):
         return x + change.by
     if isinstance(change, Replace):
-        return broadcast(change.value, x)
+        value = broadcast(change.value, x)
+        return value if change.where is None else np.where(change.where, value, x)
     return x
 
 

@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Callable, Mapping
 from contextvars import ContextVar
+from pathlib import Path
 from types import FrameType
 from typing import Any
 
@@ -28,6 +29,7 @@ class Session:
         self.values: dict[str, Any] = {}  # name -> node while recording, else -> value
 
     def check_all_met(self) -> None:
+        """Raise KeyError where an intervention names a value that did not occur."""
         missing = [name for name in self.interventions if name not in self.values]
         if missing:
             known = ", ".join(self.values)
@@ -72,17 +74,17 @@ class RecordingNode(VJPNode):
         self._enter(session, value, fun.__name__)
         self.inputs, self.args, self.argnums = parents, args, parent_argnums
         flowing = [(n, p) for n, p in zip(parent_argnums, parents, strict=True) if p.has_path]
-        self.has_path = bool(flowing) and fun not in notrace_primitives[VJPNode]
+        self.has_path: bool = bool(flowing) and fun not in notrace_primitives[VJPNode]
+        # `parents` and `vjp` have their slots in VJPNode, which has no types
+        self.parents = tuple(p for _, p in flowing) if self.has_path else ()  # type: ignore[misc]
         if not self.has_path:
-            self.parents: Any = ()
-            self.vjp: Any = None
             return
-        self.parents = tuple(p for _, p in flowing)
         try:
             make_vjp = primitive_vjps[fun]
         except KeyError:
             raise NotImplementedError(f"autograd has no derivative for {fun.__name__}") from None
-        self.vjp = make_vjp(tuple(n for n, _ in flowing), value, args, kwargs)
+        argnums = tuple(n for n, _ in flowing)
+        self.vjp = make_vjp(argnums, value, args, kwargs)  # type: ignore[misc]
 
     @classmethod
     def source(cls, session: Session, value: Any, operation: str) -> RecordingNode:
@@ -90,7 +92,7 @@ class RecordingNode(VJPNode):
         node = cls.__new__(cls)
         node._enter(session, value, operation)
         node.inputs = node.args = node.argnums = node.parents = ()
-        node.has_path = operation != "constant"
+        node.has_path = operation != "constant" and node.value.dtype.kind == "f"
         node.vjp = lambda g: ()
         return node
 
@@ -106,7 +108,7 @@ for _function in tuple(notrace_primitives[VJPNode]):
     register_notrace(RecordingNode, _function)
 
 
-_OWN_FILES = tuple(os.path.dirname(f) + os.sep for f in (autograd.__file__, __file__))
+_OWN_FILES = tuple(str(Path(file).parent) + os.sep for file in (autograd.__file__, __file__))
 
 
 def _line_of_caller(frame: FrameType | None) -> tuple[Any, int]:

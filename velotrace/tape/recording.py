@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache, partial
+from pathlib import Path
 from types import CodeType, MappingProxyType
 from typing import Any
 
@@ -72,8 +72,12 @@ def _recorded_intervention(session: Session, x: Array, change: Intervention) -> 
     if isinstance(change, Shift):
         return x + change.by
     value = x._value if isinstance(change, Cut) else broadcast(change.value, np.asarray(x._value))
+    if change.where is not None:
+        where = broadcast(change.where, np.asarray(x._value)).astype(bool)
+        return cut(x, where) if isinstance(change, Cut) else replaced(x, value, where)
     node = RecordingNode.source(session, value, "cut" if isinstance(change, Cut) else "replaced")
     node.inputs = (x._node,)  # the graph still shows where it came from; no gradient follows
+    node.has_path = x._node.has_path  # what had no derivative before has none now
     return new_box(node.value, session.trace, node)
 
 
@@ -83,6 +87,22 @@ def _same(x: Array) -> Array:
 
 
 defvjp(_same, lambda ans, x: lambda g: g)
+
+
+@primitive
+def replaced(x: Array, value: np.ndarray, where: np.ndarray) -> Array:
+    """Some components of a named value replaced; the others keep their past."""
+    return np.where(where, value, x)
+
+
+@primitive
+def cut(x: Array, where: np.ndarray) -> Array:
+    """A named value, some components of which are cut from their past."""
+    return x
+
+
+defvjp(replaced, lambda ans, x, value, where: lambda g: np.where(where, 0.0, g), argnums=[0])
+defvjp(cut, lambda ans, x, where: lambda g: np.where(where, 0.0, g), argnums=[0])
 
 
 def no_gradient(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -223,7 +243,7 @@ def _entry(
 
 @lru_cache(maxsize=4096)
 def _where(code: CodeType | None, line: int) -> str:
-    return f"{os.path.basename(code.co_filename)}:{line}" if code is not None else ""
+    return f"{Path(code.co_filename).name}:{line}" if code is not None else ""
 
 
 def _copied(x: Any) -> Any:

@@ -1,0 +1,113 @@
+# Every command of the project. `make` alone lists them.
+#
+#     make book PYTHON=/path/to/python3.12     chooses the Python that .venv is made from
+#     make test PYTEST="-m 'not slow'"         hands arguments to pytest
+
+PYTHON ?=
+PYTEST ?=
+
+VENV := .venv
+ifeq ($(OS),Windows_NT)
+BIN := $(VENV)/Scripts
+else
+BIN := $(VENV)/bin
+endif
+
+# Not compiling what may never be imported halves the time of an installation.
+INSTALL := $(BIN)/python -m pip install --quiet --no-compile --constraint constraints.txt
+INDEX := book/_build/html/index.html
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help book test test-book test-wheel lint format wheel bench hooks lock clean distclean
+
+help: ## list the commands
+	@echo "velotrace: each command sets up what it needs by itself, in $(VENV)"
+	@echo
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
+
+book: $(VENV)/.book ## build the book and say where it is
+	@rm -rf book/_build/html book/_build/jupyter_execute
+	PATH="$(CURDIR)/$(BIN):$$PATH" PYDEVD_DISABLE_FILE_VALIDATION=1 \
+	  $(BIN)/jupyter-book build book --warningiserror --nitpick --keep-going --all
+	@echo
+	@echo "The book is built. Open this page in a browser:"
+	@echo "  $(CURDIR)/$(INDEX)"
+
+test: lint ## check style, types and pre-commit configuration, then run the tests
+	$(BIN)/python -m pytest $(PYTEST)
+
+lint: $(VENV)/.test ## check style and types only
+	$(BIN)/python -m ruff check .
+	$(BIN)/python -m ruff format --check .
+	$(BIN)/python -m mypy
+	$(BIN)/python -m pre_commit validate-config
+
+format: $(VENV)/.test ## mend what ruff can mend
+	$(BIN)/python -m ruff check --fix .
+	$(BIN)/python -m ruff format .
+
+test-book: $(VENV)/.test ## open the built book in Chromium; here an absent book is a failure, not a skip
+	@test -f $(INDEX) || { echo "There is no built book: run 'make book' first." >&2; exit 1; }
+	VELOTRACE_BOOK=required $(BIN)/python -m pytest -m browser $(PYTEST)
+
+wheel: $(VENV)/.test ## build the wheel into dist/
+	$(BIN)/python -m pip wheel --quiet --no-deps --wheel-dir dist .
+
+test-wheel: $(VENV)/.test ## build the wheel, unpack it elsewhere and run the walkthrough from there
+	@set -eu; there=$$(mktemp -d); trap 'rm -rf "$$there"' EXIT; \
+	$(BIN)/python -m pip wheel --quiet --no-deps --wheel-dir "$$there" .; \
+	$(BIN)/python -m pip install --quiet --no-deps --target "$$there/site" "$$there"/velotrace-*.whl; \
+	python="$(CURDIR)/$(BIN)/python"; cd "$$there"; export PYTHONPATH="$$there/site"; \
+	"$$python" -c 'import velotrace; print("imported from", velotrace.__file__)'; \
+	"$$python" -m velotrace.cli trace >/dev/null; \
+	echo "The wheel runs the walkthrough."
+
+bench: $(VENV)/.test ## run the benchmarks
+	$(BIN)/python -m benchmarks
+
+hooks: $(VENV)/.test ## have git run the checks before each commit
+	$(BIN)/python -m pre_commit install
+
+# The set-up. A stamp is made when a step has succeeded, and made anew when what it depends on changes.
+
+$(VENV)/.python:
+	@usable() { "$$1" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; }; \
+	if usable $(BIN)/python && $(BIN)/python -m pip --version >/dev/null 2>&1; then exit 0; fi; \
+	for python in $(or $(PYTHON),python3 python3.13 python3.12 python3.11 python); do \
+	  usable "$$python" && break; python=; \
+	done; \
+	if test -z "$$python"; then \
+	  echo "velotrace needs Python 3.11 or newer. Install it, or name it: make PYTHON=/path/to/python" >&2; \
+	  exit 1; \
+	fi; \
+	echo "Making $(VENV) with $$("$$python" --version)"; \
+	"$$python" -m venv --clear $(VENV)
+	@touch $@
+
+$(VENV)/.book: $(VENV)/.python pyproject.toml constraints.txt
+	@echo "Installing velotrace and what its book needs (about a minute, the first time)"
+	@$(INSTALL) --editable ".[book]"
+	@touch $@
+
+$(VENV)/.test: $(VENV)/.python pyproject.toml constraints.txt
+	@echo "Installing velotrace and what its tests need (about a minute, the first time)"
+	@$(INSTALL) --editable ".[parquet,plot,step,test]"
+	@touch $@
+
+# Raising the pins: edit pyproject.toml, run `make lock`, then `make test book test-book`.
+lock: $(VENV)/.python ## write constraints.txt anew, with the newest versions that pyproject.toml allows
+	@rm -rf $(VENV)-lock && $(BIN)/python -m venv $(VENV)-lock
+	@$(VENV)-lock/bin/python -m pip install --quiet --no-compile --upgrade setuptools --editable ".[dev]"
+	@grep '^#' constraints.txt >$(VENV)-lock/constraints.txt
+	@$(VENV)-lock/bin/python -m pip freeze --all --exclude-editable --exclude pip | LC_ALL=C sort -f \
+	  >>$(VENV)-lock/constraints.txt
+	@! grep -nE '://| @ ' $(VENV)-lock/constraints.txt
+	@mv $(VENV)-lock/constraints.txt constraints.txt && rm -rf $(VENV)-lock
+
+clean: ## remove what was built
+	rm -rf book/_build build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find velotrace tests benchmarks book -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true
+
+distclean: clean ## remove .venv as well
+	rm -rf $(VENV) $(VENV)-lock

@@ -1,0 +1,140 @@
+"""The built book, opened in Chromium from the disk and over http.
+
+`make book` builds it. Where the book or Chromium is absent these tests are skipped, except under
+`make test-book`, which demands both.
+"""
+
+from __future__ import annotations
+
+import functools
+import http.server
+import os
+import shutil
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, Page
+
+HTML = Path(__file__).resolve().parent.parent / "book" / "_build" / "html"
+PAGES = sorted(path.name for path in HTML.glob("*.html") if path.name != "index.html")
+CHROMIUM = next(
+    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
+)
+REQUIRED = os.environ.get("VELOTRACE_BOOK") == "required"
+
+AXE = Axe()
+WCAG = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]}
+COMPUTER, TELEPHONE = {"width": 1280, "height": 800}, {"width": 360, "height": 740}
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.skipif(not PAGES and not REQUIRED, reason="the book is not built: make book"),
+    pytest.mark.skipif(not CHROMIUM and not REQUIRED, reason="there is no Chromium"),
+]
+
+
+@dataclass
+class Opened:
+    """A page of the book in the browser, with everything that went wrong on it."""
+
+    page: Page
+    trouble: list[str] = field(default_factory=list)
+
+    def go(self, address: str) -> None:
+        note = self.trouble.append
+        local = ("file://", "http://127.0.0.1:", "data:", "blob:")
+        page = self.page
+        page.on("console", lambda it: note(it.text) if it.type in ("error", "warning") else None)
+        page.on("pageerror", lambda it: note(str(it)))
+        page.on("requestfailed", lambda it: note(f"failed: {it.url}"))
+        page.on(
+            "request", lambda it: None if it.url.startswith(local) else note(f"outside: {it.url}")
+        )
+        page.goto(address, wait_until="load")
+        page.evaluate("window.MathJax?.startup?.promise.then(() => null)")
+        page.wait_for_timeout(200)
+
+
+@pytest.fixture(scope="session")
+def browser_type_launch_args():
+    """Debian's Chromium, kept from calling home."""
+    switches = ["no-sandbox", "disable-gpu", "disable-background-networking", "disable-sync"]
+    switches += ["disable-component-update", "no-first-run"]
+    return {"executable_path": CHROMIUM, "args": [f"--{switch}" for switch in switches]}
+
+
+@pytest.fixture(scope="module", params=PAGES or ["intro.html"])
+def opened(request, browser: Browser) -> Iterator[Opened]:
+    """Each page in turn, opened once from the disk; tests may change its theme and width."""
+    page = browser.new_page(viewport=COMPUTER)
+    here = Opened(page)
+    here.go(f"{HTML.as_uri()}/{request.param}")
+    yield here
+    page.close()
+
+
+class _Silent(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, *args):
+        pass
+
+
+@pytest.fixture(scope="session")
+def served() -> Iterator[str]:
+    """The address at which the book is served."""
+    handler = functools.partial(_Silent, directory=str(HTML))
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        thread = threading.Thread(target=server.serve_forever, daemon=True)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+        thread.join()
+
+
+def test_the_book_and_chromium_are_there():
+    assert PAGES, "the book is not built: run `make book`"
+    assert CHROMIUM, "there is no Chromium: install Debian's package `chromium`"
+
+
+def test_no_error_and_no_request_outside(opened):
+    assert opened.trouble == []
+
+
+def test_every_formula_is_typeset(opened):
+    assert opened.page.locator(".math:not(:has(mjx-container > svg))").count() == 0
+    assert opened.page.locator("mjx-merror, [data-mjx-error]").count() == 0
+
+
+@pytest.mark.parametrize("size", [COMPUTER, TELEPHONE], ids=["computer", "telephone"])
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_no_barrier_that_axe_sees(opened, theme, size):
+    opened.page.set_viewport_size(size)
+    opened.page.evaluate(f"document.documentElement.dataset.theme = '{theme}'")
+    opened.page.wait_for_timeout(500)  # colours change over a moment, tab stops follow the width
+    found = AXE.run(opened.page, options=WCAG).response["violations"]
+    lines = [f"{one['id']}: {node['html'][:300]}" for one in found for node in one["nodes"]]
+    assert not lines, "\n".join(lines)
+
+
+def test_a_telephone_scrolls_down_only(opened):
+    opened.page.set_viewport_size(TELEPHONE)
+    opened.page.evaluate("window.scrollTo(200, 0)")
+    assert opened.page.evaluate("[document.documentElement.scrollWidth, scrollX]") == [360, 0]
+
+
+@pytest.mark.parametrize("name", PAGES or ["intro.html"])
+def test_the_same_over_http(served, page, name):
+    here = Opened(page)
+    here.go(f"{served}/{name}")
+    assert here.trouble == []
+    assert page.locator(".math:not(:has(mjx-container > svg))").count() == 0
+
+
+def test_search_finds_from_the_disk(page):
+    here = Opened(page)
+    here.go(f"{HTML.as_uri()}/search.html?q=induction")
+    page.wait_for_selector("#search-results li a")
+    assert here.trouble == []
