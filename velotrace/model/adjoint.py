@@ -14,7 +14,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from velotrace.model.distributions import responsibilities
+from velotrace.model.distributions import log_sum_exp, over_states, responsibilities
 from velotrace.model.objective import encoder_input
 from velotrace.model.pathwise import dirichlet_pullback_log
 from velotrace.model.readings import Reading
@@ -83,7 +83,7 @@ def _likelihood(
         deviation = sigma[..., None] * scale
         residual = (measured - values[f"{kind}_bar"]) / deviation
         adj[f"{kind}_bar"] = upstream * residual / deviation
-        of_sigma = np.sum(upstream * (residual**2 - 1.0), axis=-1) / sigma  # c_k/d = 1/σ
+        of_sigma = over_states(upstream * (residual**2 - 1.0)) / sigma  # c_k/d = 1/σ
         adj[f"sigma_{kind}"] = _over_cells(of_sigma, sigma)
 
 
@@ -110,9 +110,8 @@ def _densities(adj: Adjoints, values: Values, reading: Reading) -> None:
 
 
 def _normalised(logs: Array) -> Array:
-    """exp(logs), scaled to sum to 1 over the last axis."""
-    powers = np.exp(logs - np.max(logs, axis=-1, keepdims=True))
-    return powers / np.sum(powers, axis=-1, keepdims=True)
+    """exp(logs), scaled to sum to 1 over the last axis: the responsibilities of one mixture."""
+    return np.exp(logs - log_sum_exp(logs)[..., None])
 
 
 # ---- through the kinetics -------------------------------------------------------------------
@@ -187,7 +186,7 @@ def _state_probabilities(adj: Adjoints, values: Values, iteration: Iteration) ->
     ∂KL/∂α_i = (α_i − α_p) ψ′(α_i) − (Σα − 4α_p) ψ′(Σα): the digammas cancel.
     """
     concentration, prior = values["concentration"], iteration.constants.pi_prior
-    total = np.sum(concentration, axis=-1, keepdims=True)
+    total = over_states(concentration)[..., None]
     states = concentration.shape[-1]
     curvature = trigamma(np.concatenate([concentration, total], axis=-1))
     common = (total - states * prior) * curvature[..., -1:]

@@ -20,6 +20,7 @@ from velotrace.model.distributions import (
     hard_draw,
     log_mixture,
     log_normal,
+    over_states,
     per_state,
     softplus,
 )
@@ -221,7 +222,7 @@ def velocity(parameters: Parameters, predicted: States, drawn: States, reading: 
     if reading.draws_state:
         u_bar, s_bar = at_state(u_bar, drawn["state"]), at_state(s_bar, drawn["state"])
     else:
-        u_bar, s_bar = np.sum(drawn["pi"] * u_bar, axis=-1), np.sum(drawn["pi"] * s_bar, axis=-1)
+        u_bar, s_bar = over_states(drawn["pi"] * u_bar), over_states(drawn["pi"] * s_bar)
     moving = kinetics.velocity(parameters["beta"], parameters["gamma"], u_bar, s_bar)
     return named(moving, "velocity")
 
