@@ -14,8 +14,11 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
+    from velotrace.attribution import Explanation, explain
+    from velotrace.counterfactuals import counterfactual
     from velotrace.errors import InputError
     from velotrace.quantities import VOCABULARY, Quantity
+    from velotrace.report.differences import Differences, diff
     from velotrace.report.tables import long_table
     from velotrace.report.vectors import compare_vectors, vectors
     from velotrace.tape import Cut, Replace, Shift, evaluate, named, record
@@ -24,13 +27,18 @@ if TYPE_CHECKING:
 __all__ = [
     "VOCABULARY",
     "Cut",
+    "Differences",
+    "Explanation",
     "InputError",
     "Quantity",
     "Replace",
     "Shift",
     "Trace",
     "compare_vectors",
+    "counterfactual",
+    "diff",
     "evaluate",
+    "explain",
     "long_table",
     "named",
     "record",
@@ -39,6 +47,11 @@ __all__ = [
 ]
 
 _HOMES = {
+    "Explanation": "attribution",
+    "explain": "attribution",
+    "counterfactual": "counterfactuals",
+    "Differences": "report.differences",
+    "diff": "report.differences",
     "InputError": "errors",
     "VOCABULARY": "quantities",
     "Quantity": "quantities",

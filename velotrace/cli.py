@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import io
+import math
 import sys
+import warnings
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from velotrace import __version__
-from velotrace.errors import InputError
+from velotrace.errors import ContradictionError, InputError
 
 app = typer.Typer(
     name="velotrace",
@@ -36,6 +39,24 @@ ScenarioArgument = Annotated[
 ]
 
 
+SetOption = Annotated[
+    list[str],
+    typer.Option(
+        "--set",
+        metavar="NAME[@PLACE]=VALUE",
+        help="Put a number in the place of a value, as u_switch=1 or 'pi@Cell 1/A=1,0,0,0'.",
+    ),
+]
+CutOption = Annotated[
+    list[str],
+    typer.Option("--cut", metavar="NAME[@PLACE]", help="Let no gradient flow past a value."),
+]
+DropOption = Annotated[
+    list[str],
+    typer.Option("--drop", metavar="TERM", help="Leave a term out of the loss, as kl_pi."),
+]
+
+
 @app.callback(invoke_without_command=True)
 def _root(
     context: typer.Context,
@@ -57,8 +78,15 @@ def trace(
         Format | None,
         typer.Option("--format", help="Of the files (csv), or of what is printed (tables)."),
     ] = None,
+    values: SetOption = [],  # noqa: B006
+    cut: CutOption = [],  # noqa: B006
+    drop: DropOption = [],  # noqa: B006
 ) -> None:
-    """Print one iteration section by section; with -o, write every number as tables."""
+    """Print one iteration section by section; with -o, write every number as tables.
+
+    With --set, --cut or --drop: run it with that changed, and print what differs.
+    """
+    from velotrace.counterfactuals import counterfactual, described
     from velotrace.files import write_all
     from velotrace.report import render
     from velotrace.walkthrough import trace as run
@@ -66,6 +94,12 @@ def trace(
     if output is None and style is Format.parquet:
         raise InputError("--format parquet is binary; give a folder with -o as well")
     made = run(scenario)
+    if values or cut or drop:
+        unchanged, made = made, counterfactual(made, values, cut, drop)
+        if output is None:
+            title = f"One iteration with {described(values, cut, drop)}"
+            _print_differences(unchanged, made, style or "text", title, largest_first=True)
+            return
     if output is not None:
         contents = render.folder_contents(made, style or Format.csv)
         write_all(output, contents)
@@ -78,6 +112,34 @@ def trace(
         typer.echo(render.long_text(made, style), nl=False)
 
 
+def _print_differences(
+    before: Any,
+    after: Any,
+    style: str,
+    title: str,
+    sides: tuple[str, str] = ("before", "after"),
+    tolerance: float = 0.0,
+    largest_first: bool = False,
+) -> bool:
+    """Print what differs; whether anything does."""
+    from velotrace.report.difference_text import render_differences
+    from velotrace.report.differences import diff as compare
+
+    found = compare(before, after, tolerance)
+    typer.echo(render_differences(found, style, title, sides, largest_first), nl=False)
+    return bool(found.changes)
+
+
+def _tolerance(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not 0.0 <= value < math.inf:
+        raise typer.BadParameter(f"{text!r} is not a finite number, 0 or more")
+    return value
+
+
 @app.command()
 def vectors(
     scenario: ScenarioArgument = None,
@@ -88,7 +150,10 @@ def vectors(
         Path | None, typer.Option("--against", help="Another program's file to compare with.")
     ] = None,
     tolerance: Annotated[
-        float, typer.Option(min=0.0, help="Allowed difference, relative to the largest component.")
+        float,
+        typer.Option(
+            parser=_tolerance, help="Allowed difference, relative to the largest component."
+        ),
     ] = 1e-9,
 ) -> None:
     """Write test vectors, or compare another program's; exit 1 where they differ."""
@@ -106,6 +171,103 @@ def vectors(
         raise typer.Exit(1 if difference else 0)
     if output is None:
         typer.echo(report.to_json(ours), nl=False)
+
+
+class TextFormat(StrEnum):
+    """How one report is printed."""
+
+    text = "text"
+    md = "md"
+    json = "json"
+
+
+@app.command()
+def check(
+    scenario: ScenarioArgument = None,
+    most: Annotated[
+        int, typer.Option(min=1, help="Numbers of one array to check by finite differences.")
+    ] = 400,
+    style: Annotated[TextFormat, typer.Option("--format", help="Of the report.")] = TextFormat.text,
+) -> None:
+    """Certify every gradient: tape, derivation by hand, finite differences; exit 1 on a breach."""
+    from velotrace.certificates import certify
+    from velotrace.report import checks
+    from velotrace.walkthrough import trace as run
+
+    report = certify(run(scenario), most)
+    shown = {"text": checks.check_text, "md": checks.check_markdown, "json": checks.check_json}
+    typer.echo(shown[style](report), nl=False)
+    raise typer.Exit(0 if report.holds else 1)
+
+
+@app.command()
+def explain(
+    name: Annotated[
+        str,
+        typer.Argument(help="A parameter, value or weight, as alpha or encoder_z.0.W[2,7]."),
+    ],
+    scenario: ScenarioArgument = None,
+    cell: Annotated[str | None, typer.Option(help="One cell; without it, all.")] = None,
+    gene: Annotated[str | None, typer.Option(help="One gene; without it, all.")] = None,
+    state: Annotated[int | None, typer.Option(help="One state, 1 to 4.")] = None,
+    latent: Annotated[int | None, typer.Option(help="One latent dimension, from 1.")] = None,
+    style: Annotated[TextFormat, typer.Option("--format", help="Of the report.")] = TextFormat.text,
+    values: SetOption = [],  # noqa: B006
+    cut: CutOption = [],  # noqa: B006
+    drop: DropOption = [],  # noqa: B006
+) -> None:
+    """Take one gradient apart: by loss term, by path, edge by edge with numbers."""
+    from velotrace.attribution import explain as take_apart
+    from velotrace.counterfactuals import counterfactual, described
+    from velotrace.report import explanations as report
+    from velotrace.report.explanation_json import comparison_keys, explanation_json
+    from velotrace.walkthrough import trace as run
+
+    made = run(scenario)
+    explained = take_apart(made, name, cell, gene, state, latent)
+    compared, keys = "", {}
+    if values or cut or drop:
+        unchanged, changes = explained, described(values, cut, drop)
+        made = counterfactual(made, values, cut, drop)
+        explained = take_apart(made, name, cell, gene, state, latent)
+        compared = report.comparison(explained, unchanged, changes)
+        keys = comparison_keys(unchanged, changes)
+    if style is TextFormat.json:
+        typer.echo(explanation_json(explained, keys), nl=False)
+    elif style is TextFormat.md:
+        typer.echo(report.explanation_markdown(made, explained, compared), nl=False)
+    else:
+        typer.echo(report.explanation_text(made, explained, compared), nl=False)
+
+
+class DiffFormat(StrEnum):
+    """How differences are printed."""
+
+    text = "text"
+    md = "md"
+    json = "json"
+    csv = "csv"
+
+
+_COMPARABLE = "A scenario (.toml), test vectors (.json), or a folder written by trace -o."
+
+
+@app.command()
+def diff(
+    first: Annotated[Path, typer.Argument(metavar="A", help=_COMPARABLE)],
+    second: Annotated[Path, typer.Argument(metavar="B", help="What to compare it with.")],
+    tolerance: Annotated[
+        float,
+        typer.Option(
+            parser=_tolerance, help="Allowed difference, relative to the largest component."
+        ),
+    ] = 1e-9,
+    style: Annotated[DiffFormat, typer.Option("--format", help="Of the report.")] = DiffFormat.text,
+) -> None:
+    """Name what differs between two iterations, in the order of computation; exit 1 if anything."""
+    title = f"A is {first}, B is {second}"
+    differ = _print_differences(first, second, style, title, ("A", "B"), tolerance)
+    raise typer.Exit(1 if differ else 0)
 
 
 @app.command()
@@ -131,17 +293,30 @@ def init(
 
 def main() -> None:
     """Run the command line; bad input gives one line on standard error and exit code 2."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(
+            stream, io.TextIOWrapper
+        ):  # whatever the locale: tables hold Greek, JSON is UTF-8
+            stream.reconfigure(encoding="utf-8", errors="backslashreplace")
+    # What overflows is shown as inf, or refused by name; NumPy's lines about it say less.
+    warnings.simplefilter("ignore", RuntimeWarning)
     try:
         status = app(standalone_mode=False)
     except typer.Abort:
         status = 130
     except typer.TyperException as problem:  # a wrong option, a missing argument
-        status = _fail(problem.format_message())
+        status = _fail(f"{problem.format_message().rstrip('.')} (see velotrace --help)")
     except BrokenPipeError:  # the reader of a pipe has gone, as `velotrace trace | head` does
         sys.stderr.close()
         status = 0
     except InputError as problem:
         status = _fail(str(problem))
+    except ContradictionError as problem:
+        status = min(_fail(f"a check of velotrace's own failed: {problem}"), 1)
+    except MemoryError:
+        status = _fail("out of memory; choose smaller networks, or fewer cells in [batch]")
+    except OSError as problem:
+        status = _fail(f"{problem.filename}: {problem.strerror or problem}")
     sys.exit(status)
 
 

@@ -6,6 +6,7 @@ import csv
 import difflib
 import io
 import math
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,9 @@ import numpy as np
 from velotrace.errors import InputError
 
 COLUMNS = ("cell", "gene", "unspliced", "spliced")
+
+_NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
+"""How a table writes a number; Python's float() would also read '1_0', 'inf' and other scripts."""
 
 
 @dataclass(frozen=True)
@@ -120,15 +124,18 @@ def read_text(path: Path) -> str:
         raise InputError(f"{path}: is a directory, not a file") from None
     except OSError as problem:
         raise InputError(f"{path}: cannot be read: {problem.strerror or problem}") from None
-    if not raw.strip():
-        raise InputError(f"{path}: the file is empty")
+    except ValueError as problem:  # a NUL in the name
+        raise InputError(f"{str(path)!r}: cannot be read: {problem}") from None
     if raw.startswith((b"\xff\xfe", b"\xfe\xff")):
         raise InputError(f"{path}: is UTF-16 text; save it as UTF-8")
     try:
         text = raw.decode("utf-8-sig")
     except UnicodeDecodeError as problem:
-        where = f"byte {problem.start}"
-        raise InputError(f"{path}: is not UTF-8 text ({where}); save it as UTF-8") from None
+        line = raw.count(b"\n", 0, problem.start) + 1
+        found = f"byte 0x{raw[problem.start]:02x} in line {line}"
+        raise InputError(f"{path}: {found} is not UTF-8 text; save it as UTF-8") from None
+    if not text.strip():
+        raise InputError(f"{path}: the file is empty")
     if "\0" in text:
         raise InputError(f"{path}: holds NUL bytes, so it is binary or UTF-16; save it as UTF-8")
     return text
@@ -142,16 +149,17 @@ def closest(word: str, words: Iterable[str]) -> str:
 
 def _check_header(path: Path, header: list[str]) -> None:
     right = "the header must be " + ",".join(COLUMNS)
-    for name in header:
-        if header.count(name) > 1:
-            raise InputError(f"{path}, line 1: column {name!r} appears twice; {right}")
     extra = [name for name in header if name not in COLUMNS]
     missing = [name for name in COLUMNS if name not in header]
     if extra:
         hint = closest(extra[0], missing)
         raise InputError(f"{path}, line 1: unknown column {extra[0]!r}{hint}; {right}")
+    for name in header:
+        if header.count(name) > 1:
+            raise InputError(f"{path}, line 1: column {name!r} appears twice; {right}")
     if missing:
-        raise InputError(f"{path}, line 1: column {missing[0]!r} is missing; {right}")
+        given = ",".join(header)
+        raise InputError(f"{path}, line 1: column {missing[0]!r} is missing in {given!r}; {right}")
 
 
 def _add_row(
@@ -175,13 +183,10 @@ def _add_row(
         fail(f"cell {pair[0]!r}, gene {pair[1]!r} was given before; every pair must occur once")
     numbers = []
     for name in ("unspliced", "spliced"):
-        try:
-            number = float(fields[name])
-        except ValueError:
-            number = math.nan
+        number = float(fields[name]) if _NUMBER.fullmatch(fields[name]) else math.nan
         if not (math.isfinite(number) and number >= 0.0):
             fail(f"{name} is {fields[name]!r}; it must be a finite number, 0 or more")
-        numbers.append(number)
+        numbers.append(number + 0.0)  # -0 becomes 0
     pairs[pair] = (numbers[0], numbers[1])
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import json
+import math
+from textwrap import fill
 from typing import TYPE_CHECKING, Any
 
 from velotrace.errors import InputError
@@ -17,13 +19,22 @@ if TYPE_CHECKING:
 
 FORMATS = ("csv", "parquet", "json", "md")
 
+_WIDTH = 80
+"""Columns of a terminal."""
+
 
 def text_table(table: Table, style: str = "simple") -> str:
     """A table as text: tabulate's style 'simple' for a terminal, 'github' for Markdown."""
     from tabulate import tabulate
 
     align = ["left"] * table.labels + ["right"] * (len(table.headers) - table.labels)
-    return tabulate(table.rows, table.headers, style, disable_numparse=True, colalign=align)
+    rows = _escaped(table.rows) if style == "github" else table.rows
+    return tabulate(rows, table.headers, style, disable_numparse=True, colalign=align)
+
+
+def _escaped(rows: list[list[str]]) -> list[list[str]]:
+    """Cells of a Markdown table: a bar or a new line in a name must not end the cell."""
+    return [[" ".join(cell.replace("|", "\\|").split("\n")) for cell in row] for row in rows]
 
 
 def print_text(trace: Trace) -> str:
@@ -50,9 +61,10 @@ def _title(trace: Trace, underline: str = "") -> str:
 
 
 def _section_text(section: Section) -> str:
-    parts = [f"{section.title}\n{'-' * len(section.title)}\n{section.sentence}"]
+    sentence, *notes = (fill(text, _WIDTH) for text in (section.sentence, *section.notes))
+    parts = [f"{section.title}\n{'-' * len(section.title)}\n{sentence}"]
     parts += [text_table(table) for table in section.tables]
-    return "\n\n".join([*parts, *section.notes])
+    return "\n\n".join([*parts, *notes])
 
 
 def long_text(trace: Trace, style: str) -> str:
@@ -94,27 +106,52 @@ def frame_content(frame: pd.DataFrame, style: str) -> str | bytes:
         Text, or bytes for Parquet.
 
     Raises:
-        InputError: Parquet is asked for without pyarrow.
+        InputError: Parquet is asked for without pyarrow, or JSON or Parquet of a number that
+            overflowed.
     """
+    if style in ("json", "parquet"):
+        _check_finite(frame, style)
     if style == "csv":
-        return str(frame.to_csv(index=False, lineterminator="\n"))
+        return str(_spelled(frame).to_csv(index=False, lineterminator="\n"))
     if style == "json":
         return json.dumps(_records(frame), ensure_ascii=False, allow_nan=False, indent=0) + "\n"
     if style == "md":
         from tabulate import tabulate
 
-        filled = frame.astype(object).where(frame.notna(), "")
-        cells = [[_plain(cell) for cell in row] for row in filled.to_numpy().tolist()]
+        cells = _escaped(_spelled(frame).to_numpy().tolist())
         return tabulate(cells, list(frame.columns), "github", disable_numparse=True) + "\n"
     return _parquet(frame)
 
 
-def _plain(cell: Any) -> str:
-    return repr(cell) if isinstance(cell, float) else str(cell)
+_MAY_LACK_PATH = ("adjoint", "backward")
+
+
+def _check_finite(frame: pd.DataFrame, style: str) -> None:
+    if "quantity" not in frame:
+        return
+    for name, value in zip(frame["quantity"], frame["value"], strict=True):
+        if not math.isfinite(value):
+            raise InputError(
+                f"{name!r} is {value}, which {style} cannot hold; choose --format csv, or "
+                "parameters nearer to the data"
+            )
+
+
+def _spelled(frame: pd.DataFrame) -> pd.DataFrame:
+    """Every cell as text: floats in full, a label that does not apply empty, NaN by its name."""
+    made = frame.astype(object)
+    for column in made:
+        as_number = column in ("value", "adjoint")
+        missing = [False] * len(frame) if as_number else frame[column].isna()
+        made[column] = ["" if m else str(x) for x, m in zip(made[column], missing, strict=True)]
+    return made
 
 
 def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:
-    objects = frame.astype(object).where(frame.notna(), None).replace({NO_PATH: None})
+    objects = frame.astype(object).where(frame.notna(), None)
+    for column in _MAY_LACK_PATH:
+        if column in objects:
+            objects[column] = objects[column].replace({NO_PATH: None})
     return [dict(zip(frame.columns, row, strict=True)) for row in objects.to_numpy().tolist()]
 
 
@@ -126,7 +163,7 @@ def _parquet(frame: pd.DataFrame) -> bytes:
             "--format parquet needs pyarrow; install velotrace[parquet], or choose csv"
         ) from None
     typed = frame.copy()
-    for column in ("adjoint", "backward"):
+    for column in _MAY_LACK_PATH:
         if column in typed:  # a column of numbers again; no path is a null
             typed[column] = typed[column].replace({NO_PATH: None}).astype("Float64")
     buffer = io.BytesIO()

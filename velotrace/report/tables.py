@@ -106,7 +106,7 @@ def quantity_table(trace: Trace, name: str) -> pd.DataFrame:
     for index in np.ndindex(entry.value.shape):
         at = [labels[d][i] if d in labels else i for d, i in zip(dims, index, strict=True)]
         adjoint = NO_PATH if entry.adjoint is None else float(entry.adjoint[index])
-        rows.append((*at, _unit(name, "forward", ""), float(entry.value[index]), adjoint))
+        rows.append((*at, _unit(name, "forward", ""), entry.value[index].item(), adjoint))
     return pd.DataFrame(rows, columns=[*dims, "unit", "value", "adjoint"])
 
 

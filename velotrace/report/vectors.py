@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from velotrace.data import read_text
 from velotrace.errors import InputError
 from velotrace.quantities import NETWORKS, VOCABULARY
 from velotrace.scenario import resolved_dict
+from velotrace.tape import leaves
 from velotrace.walkthrough import Trace, trace
 
 SCHEMA = "velotrace-vectors/1"
@@ -44,8 +46,9 @@ def vectors_of(made: Trace) -> dict[str, Any]:
     """The test vectors of a trace."""
     values = {name: made.tape[name].value for name in made.quantities}
     adjoints = {name: made.tape[name].adjoint for name in made.quantities}
+    weights = [name for name, _ in leaves(made.resolved.parameters) if "." in name]
     _check_finite(values, "value")
-    _check_finite(adjoints, "adjoint")
+    _check_finite(adjoints | {name: made.tape[name].adjoint for name in weights}, "adjoint")
     return {
         "schema": SCHEMA,
         "velotrace": velotrace.__version__,
@@ -99,7 +102,7 @@ def _gradient(entry: Any) -> np.ndarray:
     return np.zeros_like(entry.value) if entry.adjoint is None else entry.adjoint
 
 
-def _check_finite(arrays: dict[str, np.ndarray | None], what: str) -> None:
+def _check_finite(arrays: Mapping[str, np.ndarray | None], what: str) -> None:
     for name, array in arrays.items():
         if array is not None and not np.isfinite(array).all():
             raise InputError(
@@ -138,18 +141,20 @@ def read_vectors(path: Path) -> dict[str, Any]:
     """Read another program's file.
 
     Raises:
-        InputError: it is not JSON of schema velotrace-vectors/1.
+        InputError: it is not strict JSON of schema velotrace-vectors/1.
     """
+    text = read_text(path)
     try:
-        content = json.loads(read_text(path), parse_constant=_refuse_constant)
-    except ValueError as problem:
+        content = json.loads(text, parse_constant=_refuse_constant)
+    except (ValueError, RecursionError) as problem:
         raise InputError(f"{path}: not strict JSON: {problem}") from None
     if not isinstance(content, dict) or content.get("schema") != SCHEMA:
         given = content.get("schema") if isinstance(content, dict) else type(content).__name__
         raise InputError(f"{path}: schema is {given!r}; it must be {SCHEMA!r}")
-    for part in ("values", "adjoints"):
+    for part in ("coords", "constants", "networks", "values", "adjoints", "network_adjoints"):
         if not isinstance(content.get(part), dict):
-            raise InputError(f"{path}: {part!r} is missing; it must be a table of arrays by name")
+            given = "missing" if part not in content else type(content[part]).__name__
+            raise InputError(f"{path}: key {part!r} is {given}; it must be an object")
     return content
 
 
@@ -157,14 +162,20 @@ def _refuse_constant(text: str) -> None:
     raise ValueError(f"{text} is no JSON number")
 
 
+_MISSING = "missing"
+
+
 def compare_vectors(
     ours: dict[str, Any], theirs: dict[str, Any], tolerance: float = TOLERANCE
 ) -> Difference | None:
     """The first difference in the order of computation: forward, then backward.
 
+    Whatever is here must be there, but for the single terms of other quantities (the vocabulary's
+    role 'term'), which a program need not keep. What is there alone is not looked at.
+
     Args:
         ours: vectors made here.
-        theirs: another program's; `networks` and `constants` may be left out.
+        theirs: another program's.
         tolerance: relative to the largest component of each array.
 
     Returns:
@@ -172,7 +183,7 @@ def compare_vectors(
     """
     coords = ours["coords"]
     for dim, labels in coords.items():
-        given = theirs.get("coords", {}).get(dim, labels)
+        given = theirs.get("coords", {}).get(dim, _MISSING)
         if given != labels:
             return Difference("coords", dim, "", labels, given)
     for part, name, dims, mine, other in _pairs(ours, theirs):
@@ -185,44 +196,39 @@ def compare_vectors(
 def _pairs(ours: dict[str, Any], theirs: dict[str, Any]) -> Any:
     """(part, name, dims, ours, theirs) in the order of computation."""
     for name, value in ours["constants"].items():
-        yield "constants", name, [], value, theirs.get("constants", ours["constants"]).get(name)
+        yield "constants", name, [], value, theirs.get("constants", {}).get(name, _MISSING)
     yield from _layers("networks", ours, theirs)
-    for name, mine in ours["values"].items():
-        yield "values", name, mine["dims"], mine["data"], _data(theirs["values"].get(name, mine))
-    for name, mine in reversed(ours["adjoints"].items()):
-        other = theirs["adjoints"].get(name, mine)
-        dims = mine["dims"] if mine else []
-        yield "adjoints", name, dims, _data(mine), _data(other)
+    for part, names in (("values", list(ours["values"])), ("adjoints", [*ours["adjoints"]][::-1])):
+        for name in names:
+            other = theirs.get(part, {}).get(name, _MISSING)
+            if other == _MISSING and VOCABULARY[name].role == "term":
+                continue
+            yield part, name, VOCABULARY[name].dims, ours[part][name], other
     yield from _layers("network_adjoints", ours, theirs)
 
 
 def _layers(part: str, ours: dict[str, Any], theirs: dict[str, Any]) -> Any:
     for network, layers in ours[part].items():
-        given = theirs.get(part, ours[part]).get(network, [])
+        given = theirs.get(part, {}).get(network)
+        given = given if isinstance(given, list) else []
         for place, layer in enumerate(layers):
-            other = given[place] if place < len(given) else {}
+            other = given[place] if place < len(given) else None
+            other = other if isinstance(other, dict) else {}
             for key in ("W", "b"):
-                yield part, f"{network}.{place}.{key}", [], layer[key], other.get(key)
-
-
-def _data(array: Any) -> Any:
-    return array.get("data") if isinstance(array, dict) else array
+                yield part, f"{network}.{place}.{key}", (), layer[key], other.get(key, _MISSING)
+        if len(given) > len(layers):
+            yield part, f"{network}.{len(layers)}", (), _MISSING, "a further layer"
 
 
 def _first_difference(
-    part: str, name: str, dims: list[str], mine: Any, other: Any, coords: Any, tolerance: float
+    part: str, name: str, dims: Any, mine: Any, other: Any, coords: Any, tolerance: float
 ) -> Difference | None:
-    if mine is None or other is None:
-        if mine is other:
-            return None
-        words = [("no path" if x is None else "a path") for x in (mine, other)]
+    if mine is None and other is None:
+        return None
+    a, b = _numbers(mine, dims), _numbers(other, dims)
+    if isinstance(a, str) or isinstance(b, str) or a.shape != b.shape:
+        words = [x if isinstance(x, str) else f"numbers of shape {x.shape}" for x in (a, b)]
         return Difference(part, name, "", *words)
-    try:
-        a, b = np.asarray(mine, dtype=np.float64), np.asarray(other, dtype=np.float64)
-    except (TypeError, ValueError):
-        return Difference(part, name, "", "an array of numbers", "something else")
-    if a.shape != b.shape:
-        return Difference(part, name, "", f"shape {a.shape}", f"shape {b.shape}")
     size = np.max(np.abs(a), initial=0.0)
     apart = ~(np.abs(a - b) <= tolerance * size)
     if not apart.any():
@@ -231,3 +237,20 @@ def _first_difference(
     labels = [f"{dim} {coords[dim][i]}" for dim, i in zip(dims, at, strict=False)]
     where = ", ".join(labels) if dims else (f"index {list(at)}" if at else "")
     return Difference(part, name, where, float(a[at]), float(b[at]))
+
+
+def _numbers(given: Any, dims: Any) -> np.ndarray | str:
+    """An array of float64, or what is given in its place, in words."""
+    if given is None:
+        return "no path"
+    if isinstance(given, str):
+        return given
+    if isinstance(given, dict):
+        if given.get("dims") != list(dims):
+            return f"dims {given.get('dims')}"
+        given = given.get("data")
+    try:
+        array = np.asarray(given)
+    except ValueError:
+        return "a ragged list"
+    return array.astype(np.float64) if array.dtype.kind in "fiu" else "something else than numbers"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -25,9 +26,13 @@ def load(path: Path) -> Scenario:
     Raises:
         InputError: not readable, not TOML, or a key is unknown, missing or unusable.
     """
+    text = read_text(path)
     try:
-        raw = tomllib.loads(read_text(path))
-    except tomllib.TOMLDecodeError as problem:
+        raw = tomllib.loads(text)
+    except (
+        ValueError,
+        RecursionError,
+    ) as problem:  # tomllib's own, and numbers or nesting too long
         raise InputError(f"{path}: not TOML: {problem}") from None
     try:
         return Scenario.model_validate(raw)
@@ -63,18 +68,22 @@ def _example(key: str) -> str:
     return f"; give {_EXAMPLES[key]}" if key in _EXAMPLES else ""
 
 
+_BARE = re.compile("[A-Za-z0-9_-]+")  # what TOML lets stand without quotation marks
+
+
 def _key(location: tuple[int | str, ...], raw: dict[str, Any]) -> str:
     """The dotted key as it stands in the file: pydantic adds the branches of unions to it."""
     at: Any = raw
     parts: list[str] = []
     for step in location:
-        inside_list = isinstance(at, list) and isinstance(step, int) and step < len(at)
-        if inside_list or (isinstance(at, dict) and step in at):
-            parts.append(str(step))
+        if isinstance(at, list) and isinstance(step, int) and step < len(at):
+            parts[-1] += f"[{step}]"
             at = at[step]
-        elif isinstance(at, dict):  # the missing key itself
-            parts.append(str(step))
-            break
+        elif isinstance(at, dict):
+            parts.append(str(step) if _BARE.fullmatch(str(step)) else f'"{step}"')
+            if step not in at:  # the missing key itself
+                break
+            at = at[step]
     return ".".join(parts)
 
 
@@ -92,6 +101,7 @@ _BOUND_WORDS = {
     "greater_than": ("gt", "greater than"),
     "greater_than_equal": ("ge", "at least"),
     "less_than": ("lt", "less than"),
+    "less_than_equal": ("le", "at most"),
 }
 _PLAIN_WORDS = {
     "finite_number": "it must be a finite number",
@@ -106,16 +116,26 @@ _SPECIAL_WORDS = {
     "schema": "it must be 'velotrace-scenario/1'",
     "constants.state_scale": "it must be four positive numbers, one for each state",
     "optimiser.betas": "it must be two numbers from 0 to below 1",
+    "batch.cells": "it must be a list of names of cells",
+}
+_PIN_WORDS = {
+    "pins.time_induction.": "it must be one number between 0 and the switch time",
+    "pins.pi.": "it must be four numbers, 0 or more, that sum to 1",
+    "pins.state.": "it must be 1, 2, 3 or 4",
 }
 _PER_GENE = ("initial.", "constants.u_star", "constants.s_star")
 
 
 def _wanted(error: Any, errors: Any, key: str) -> str:
-    if key in _SPECIAL_WORDS:
-        return _SPECIAL_WORDS[key]
+    whole = key.partition("[")[0]
+    if whole in _SPECIAL_WORDS:
+        return _SPECIAL_WORDS[whole]
     if key.startswith(_PER_GENE):
         text = ", or 'upper-median'" if key.startswith("initial.alpha") else ""
         return f"it must be one finite number for all genes or a list with one per gene{text}"
+    for table, words in _PIN_WORDS.items():
+        if key.startswith(table):
+            return words
     if error["type"] in _BOUND_WORDS:
         name, words = _BOUND_WORDS[error["type"]]
         return f"it must be {words} {error['ctx'][name]:g}"
@@ -125,5 +145,5 @@ def _wanted(error: Any, errors: Any, key: str) -> str:
 
 
 def _shown(value: Any) -> str:
-    text = repr(value)
+    text = str(value).lower() if isinstance(value, bool) else repr(value)
     return text if len(text) <= 60 else text[:57] + "…"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -16,9 +17,8 @@ from velotrace.model.readings import PRESET_OPTIMISERS, PRESETS, Optimiser, Read
 from velotrace.model.records import Architecture, Constants, Draws, Iteration, Parameters
 from velotrace.quantities import PARAMETERS
 from velotrace.scenario.load import load
+from velotrace.scenario.pins import Pair, Pins, look_up_pins
 from velotrace.scenario.schema import OptimiserKeys, PerGene, ReadingKeys, Scenario
-
-Pair = tuple[str, str]
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,11 @@ def resolve(path: Path) -> Resolved:
         InputError: one line that names the file, the key or row, what was given and what is right.
     """
     scenario = load(path)
-    expression = read_expression(path.parent / scenario.data.file)
+    table = path.parent / scenario.data.file
+    if not os.path.isfile(table):  # noqa: PTH113 - says no of names that Path.is_file fails on
+        given = f"key 'data.file' is {scenario.data.file!r}"
+        raise InputError(f"{path}: {given}; it must be a CSV file, looked for at {table}")
+    expression = read_expression(table)
     try:
         return _resolve(scenario, expression)
     except InputError as problem:
@@ -88,7 +92,7 @@ def _resolve(scenario: Scenario, expression: Expression) -> Resolved:
         keys.latent, tuple(keys.hidden), keys.activation, keys.initialiser, keys.seed
     )
     phi = networks.initialise(architecture, len(genes), reading.decoders)
-    pins = _Pins(scenario, expression, cells, theta["switch_time"])
+    pins = look_up_pins(scenario.pins, expression, cells, theta["switch_time"])
     parameters, iteration = _iteration(
         scenario, expression, cells, theta | phi, constants, reading, pins
     )
@@ -176,73 +180,6 @@ def _optimiser(keys: OptimiserKeys, preset: str) -> Optimiser:
     return replace(PRESET_OPTIMISERS[preset], **chosen)
 
 
-class _Pins:
-    """The pins with their names looked up and their ranges checked."""
-
-    def __init__(
-        self,
-        scenario: Scenario,
-        expression: Expression,
-        cells: tuple[str, ...],
-        switch_time: np.ndarray,
-    ):
-        self._batch = cells
-        self._genes = expression.genes
-        self._pairs: dict[str, list[Pair]] = {}
-        for cell in expression.cells:
-            for gene in expression.genes:
-                self._pairs.setdefault(f"{cell}/{gene}", []).append((cell, gene))
-        pins = scenario.pins
-        self.time = {self._place("time_induction", k): v for k, v in pins.time_induction.items()}
-        self.pi = {self._place("pi", k, True): self._pi(k, v) for k, v in pins.pi.items()}
-        self.state = {self._place("state", k, True): self._k(k, v) for k, v in pins.state.items()}
-        self._check_times(switch_time)
-
-    def _place(self, table: str, key: str, in_batch: bool = False) -> Pair:
-        pairs = self._pairs.get(key, [])
-        name = f"key 'pins.{table}.\"{key}\"'"
-        if not pairs:
-            hint = closest(key, self._pairs)
-            raise InputError(f'{name} names no cell/gene of the data{hint}; write "Cell 1/A"')
-        if len(pairs) > 1:
-            raise InputError(f"{name} fits {pairs[0]} and {pairs[1]}; rename a cell or gene")
-        if in_batch and pairs[0][0] not in self._batch:
-            raise InputError(f"{name} pins a draw of a cell that is not in [batch]; leave it out")
-        return pairs[0]
-
-    @staticmethod
-    def _pi(key: str, values: list[float]) -> np.ndarray:
-        pi = np.array(values)
-        if len(values) != 4 or (pi < 0.0).any() or abs(pi.sum() - 1.0) > 1e-9:
-            raise InputError(
-                f"key 'pins.pi.\"{key}\"' is {values}, of sum {pi.sum():.12g}; "
-                "it must be four numbers, 0 or more, that sum to 1"
-            )
-        return np.maximum(pi, random.SMALLEST)
-
-    @staticmethod
-    def _k(key: str, value: int) -> int:
-        if value not in (1, 2, 3, 4):
-            raise InputError(f"key 'pins.state.\"{key}\"' is {value}; it must be 1, 2, 3 or 4")
-        return value
-
-    def _check_times(self, switch_time: np.ndarray) -> None:
-        met: dict[str, str] = {}
-        for (cell, gene), time in self.time.items():
-            key = f"key 'pins.time_induction.\"{cell}/{gene}\"'"
-            t_s = switch_time[self._genes.index(gene)]
-            if not 0.0 < time < t_s:
-                raise InputError(
-                    f"{key} is {time:g}; it must lie between 0 and the switch time {t_s:g}, "
-                    "both excluded: the network's logistic reaches neither"
-                )
-            if gene in met:
-                raise InputError(
-                    f"{key}: gene {gene!r} is pinned for {met[gene]!r} too; one a gene"
-                )
-            met[gene] = cell
-
-
 def _iteration(
     scenario: Scenario,
     expression: Expression,
@@ -250,7 +187,7 @@ def _iteration(
     parameters: Parameters,
     constants: Constants,
     reading: Reading,
-    pins: _Pins,
+    pins: Pins,
 ) -> tuple[Parameters, Iteration]:
     """Draw the noise, meet the pinned times by the decoder's biases, draw π and k."""
     seed, genes = scenario.noise.seed, expression.genes
@@ -288,11 +225,10 @@ def _meet_times(
     the bias is what is missing to logit(t/t_s).
     """
     posterior = objective.infer(parameters, everyone, everyone.unspliced, everyone.spliced)
-    hidden = networks.hidden_stack(
-        parameters.get("decoder_shared", []), posterior["z"], everyone.activation
-    )
+    shared, activation = parameters.get("decoder_shared", []), everyone.activation
+    hidden = networks.hidden_stack("decoder_shared", shared, posterior["z"], activation)
     layers = parameters["decoder_ind"]
-    outputs = networks.perceptron(layers, hidden, everyone.activation)
+    outputs = networks.perceptron("decoder_ind", layers, hidden, activation)
     bias = layers[-1]["b"].copy()
     for (cell, gene), time in times.items():
         n, g = expression.cells.index(cell), expression.genes.index(gene)

@@ -24,7 +24,10 @@ SCHEMA = "velotrace-scenario/1"
 Number = Annotated[float, Field(allow_inf_nan=False)]
 Positive = Annotated[float, Field(gt=0.0, allow_inf_nan=False)]
 NotNegative = Annotated[float, Field(ge=0.0, allow_inf_nan=False)]
+Decay = Annotated[float, Field(ge=0.0, lt=1.0, allow_inf_nan=False)]
 Count = Annotated[int, Field(ge=1)]
+Width = Annotated[int, Field(ge=1, le=100_000)]
+"""Of a layer; the bound keeps a slip of the keyboard from asking for more memory than there is."""
 Seed = Annotated[int, Field(ge=0)]
 PerGene = Number | list[Number]
 """One number for all genes, or one per gene."""
@@ -90,8 +93,8 @@ class ConstantKeys(Section):
 class Networks(Section):
     """Sizes and start of the networks."""
 
-    latent: Count = 10
-    hidden: list[Count] = [16]
+    latent: Width = 10
+    hidden: list[Width] = [16]
     activation: Activation = "tanh"
     initialiser: Initialiser = "glorot-uniform"
     seed: Seed = 0
@@ -103,7 +106,7 @@ class Noise(Section):
     seed: Seed = 0
 
 
-class Pins(Section):
+class PinKeys(Section):
     """What is given instead of drawn or computed, keyed 'cell/gene'."""
 
     time_induction: dict[str, Number] = {}
@@ -116,10 +119,7 @@ class OptimiserKeys(Section):
 
     name: Literal["sgd", "adam", "adamw"] | None = None
     learning_rate: Positive | None = None
-    betas: (
-        Annotated[list[Annotated[float, Field(ge=0.0, lt=1.0)]], Field(min_length=2, max_length=2)]
-        | None
-    ) = None
+    betas: Annotated[list[Decay], Field(min_length=2, max_length=2)] | None = None
     eps: Positive | None = None
     weight_decay: NotNegative | None = None
     clip_norm: Positive | None = None
@@ -137,5 +137,5 @@ class Scenario(Section):
     constants: ConstantKeys = ConstantKeys()
     networks: Networks = Networks()
     noise: Noise = Noise()
-    pins: Pins = Pins()
+    pins: PinKeys = PinKeys()
     optimiser: OptimiserKeys = OptimiserKeys()

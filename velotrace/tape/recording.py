@@ -46,7 +46,10 @@ def named(x: Array, name: str) -> Array:
         raise ValueError(f"two values are named {name!r}; a name can be given once per run")
     change = session.interventions.get(name)
     if session.trace is None:
-        x = intervened(np.asarray(x), change)
+        x = np.asarray(x)
+        if x.dtype.kind == "f" and x.dtype != np.float64:
+            x = x.astype(np.float64)
+        x = intervened(x, change)
         session.values[name] = x
         return x
     if not isbox(x):

@@ -1,0 +1,160 @@
+"""What the book's pages use: numbers for sentences, tables, glossary, notation, other readings.
+
+Pages compute no number of the model; they name what they want of a trace and these functions lay it
+out. What only a notebook has (IPython, MyST-NB) is imported where it is used.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from importlib import import_module
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+
+from velotrace.quantities import VOCABULARY
+from velotrace.report.book_tables import (
+    adjoint_table,
+    certificate_tables,
+    markdown,
+    of_blocks,
+    shown,
+    step_table,
+    symbol,
+    typeset,
+    value_table,
+)
+from velotrace.resources import data_path
+from velotrace.walkthrough import Trace
+from velotrace.walkthrough import trace as run
+
+__all__ = [
+    "adjoint_table",
+    "at",
+    "certificate_tables",
+    "dirichlet_rows",
+    "glossary",
+    "glue",
+    "markdown",
+    "notation_table",
+    "of_blocks",
+    "pull",
+    "reread",
+    "show",
+    "shown",
+    "step_table",
+    "symbol",
+    "typeset",
+    "value_table",
+]
+
+DASH = "—"
+
+# ---- for a page's sentences -----------------------------------------------------------------
+
+
+def at(trace: Trace, name: str, *labels: Any) -> float:
+    """One value of a trace by its labels, such as `at(trace, "u_bar", "Cell 1", "A", 1)`."""
+    return float(trace.tape[name].value[_index(trace, name, labels)])
+
+
+def pull(trace: Trace, name: str, *labels: Any) -> float | None:
+    """The adjoint of one value by its labels; None without a path."""
+    adjoint = trace.tape[name].adjoint
+    return None if adjoint is None else float(adjoint[_index(trace, name, labels)])
+
+
+def _index(trace: Trace, name: str, labels: Sequence[Any]) -> tuple[int, ...]:
+    dims = VOCABULARY[name].dims
+    return tuple(trace.coords[dim].index(label) for dim, label in zip(dims, labels, strict=True))
+
+
+def glue(digits: int = 6, **numbers: Any) -> None:
+    """Make numbers available to the page's sentences: {glue:text}`name`."""
+    notebook = import_module("myst_nb")
+    for name, value in numbers.items():
+        notebook.glue(name, shown(value, digits), display=False)
+
+
+def show(*parts: str) -> None:
+    """Display Markdown; MyST-NB makes it part of the page."""
+    notebook = import_module("IPython.display")
+    notebook.display(notebook.Markdown("\n\n".join(parts)))
+
+
+# ---- vocabulary -----------------------------------------------------------------------------
+
+
+def notation_table(
+    roles: Iterable[str] = ("data", "parameter", "draw", "value", "term"), short: bool = False
+) -> str:
+    """Every named value: symbol, name, dimensions, unit, equation, section of the document.
+
+    Args:
+        roles: which values.
+        short: leave out dimensions and section, for values with wide symbols.
+    """
+    headers = ["symbol", "name", "dimensions", "unit", "equation", "section"]
+    wanted = set(roles)
+    rows = [
+        [f"${q.symbol}$", f"`{q.name}`", ", ".join(q.dims) or DASH, q.unit, q.equation, q.section]
+        for q in VOCABULARY.values()
+        if q.role in wanted
+    ]
+    if short:
+        kept = (0, 1, 3, 4)
+        headers, rows = [headers[i] for i in kept], [[row[i] for i in kept] for row in rows]
+    return markdown(headers, rows, len(headers))
+
+
+def glossary() -> str:
+    """A MyST glossary of the vocabulary, each entry's anchor its name."""
+    entries = (
+        f"{q.name}\n  ${q.symbol}$ ({q.unit}). {q.sentence} Equation: {q.equation}."
+        for q in VOCABULARY.values()
+    )
+    return "````{glossary}\n" + "\n\n".join(entries) + "\n````"
+
+
+# ---- other readings -------------------------------------------------------------------------
+
+
+def reread(**choices: Any) -> Trace:
+    """The walkthrough under another reading: its scenario with keys added under [reading].
+
+    Example:
+        >>> print(round(at(reread(repression_start="switch-time"), "u_switch", "A"), 4))
+        5.373
+    """
+    text = data_path("walkthrough.toml").read_text(encoding="utf-8")
+    lines = "".join(f"{key} = {_toml(value)}\n" for key, value in choices.items())
+    if "preset" in choices:
+        text = re.sub(r"(?m)^preset = .*\n", "", text)
+    text = text.replace("[reading]\n", f"[reading]\n{lines}", 1)
+    text = text.replace('"toy.csv"', f'"{data_path("toy.csv").as_posix()}"', 1)
+    with TemporaryDirectory() as folder:
+        path = Path(folder, "reading.toml")
+        path.write_text(text, encoding="utf-8")
+        return run(path)
+
+
+def _toml(value: Any) -> str:
+    return f'"{value}"' if isinstance(value, str) else str(value)
+
+
+def dirichlet_rows(cases: Mapping[str, Sequence[float]], prior: float) -> list[list[Any]]:
+    """The divergence of some Dirichlets from the symmetric prior: right, and as doc (2) has it.
+
+    With the Gamma ratios of doc (2) upside down, its first two terms are minus the right ones.
+    """
+    from velotrace.model.distributions import kl_dirichlet_terms
+
+    rows = []
+    for label, concentration in cases.items():
+        normaliser, log_gamma, digamma = kl_dirichlet_terms(np.array(concentration), prior)
+        both = (normaliser + log_gamma + digamma, digamma - normaliser - log_gamma)
+        rows.append([label, *(round(float(x), 12) + 0.0 for x in both)])  # no round-off for a zero
+    return rows
