@@ -415,7 +415,9 @@ def test_states_that_do_not_use_a_value_say_so(walkthrough: Trace) -> None:
     made = explain(walkthrough, "decoder_ind.1.b")
     reasons = {(e.cell, e.gene): e.reason for e in made.no_path if e.term == "log_density_u"}
     assert reasons["Cell 3", "B"].endswith("a steady state does not depend on decoder_ind.1.b")
-    assert reasons["Cell 3", "C"].endswith("u_bar and s_bar are 0 there, whatever decoder_ind.1.b is")
+    assert reasons["Cell 3", "C"].endswith(
+        "u_bar and s_bar are 0 there, whatever decoder_ind.1.b is"
+    )
     assert reasons["Cell 1", "B"].endswith("repression does not depend on decoder_ind.1.b")
     listed = {(t.cell, t.gene) for t in made.terms}
     assert listed == {("Cell 1", "A"), ("Cell 1", "C"), ("Cell 3", "A")}

@@ -97,6 +97,13 @@ def test_output_that_is_a_folder(scenario: Any, command: Any, tmp_path: Path) ->
     assert files_below(tmp_path) == before
 
 
+def test_output_that_is_a_device(command: Any) -> None:
+    """Renaming a file onto it, as root can, would take the device away."""
+    device = Path(os.devnull)
+    assert_refused(command("vectors", "-o", device), os.devnull, "device")
+    assert not device.is_file()
+
+
 def test_output_that_cannot_be_written(scenario: Any, command: Any, tmp_path: Path) -> None:
     path = scenario(WALKTHROUGH)
     locked = tmp_path / "locked"
@@ -116,6 +123,8 @@ def test_init_keeps_what_is_there(command: Any, tmp_path: Path) -> None:
     (tmp_path / "own.csv").write_text(TOY)
     (tmp_path / "mine.toml").write_text("mine")
     call = ["init", tmp_path / "own.csv", "-o", tmp_path / "mine.toml"]
+    table = tmp_path / "own.csv"
+    assert_refused(command("init", table, "-o", table, "--force"), "own.csv", "table itself")
     assert_refused(command(*call), "mine.toml", "exists", "--force")
     assert (tmp_path / "mine.toml").read_text() == "mine"
     assert command(*call, "--force").status == 0

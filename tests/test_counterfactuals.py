@@ -137,9 +137,7 @@ def test_setting_a_computed_value_is_that_value_from_there_on(walkthrough: Trace
     changed = counterfactual(walkthrough, ["u_switch@A=1"])
     assert value(changed, "u_switch").tolist() == [1.0, *value(walkthrough, "u_switch")[1:]]
     since = value(walkthrough, "time_repression") - value(walkthrough, "switch_time")
-    expected = kinetics.u_repression(
-        value(changed, "u_switch"), value(walkthrough, "beta"), since
-    )
+    expected = kinetics.u_repression(value(changed, "u_switch"), value(walkthrough, "beta"), since)
     assert value(changed, "u_bar")[..., 2] == pytest.approx(expected, rel=1e-15)
     assert value(changed, "alpha").tobytes() == value(walkthrough, "alpha").tobytes()
     u_star = walkthrough.resolved.iteration.constants.u_star[0]
@@ -165,9 +163,7 @@ def test_nothing_flows_past_a_component_that_is_set(walkthrough: Trace) -> None:
 
 
 @pytest.mark.parametrize("text", ["u_switch=1", "u_switch@B=1", "rho_repression@Cell 1/B=0.5"])
-def test_gradients_beside_a_set_value_are_finite_differences(
-    walkthrough: Trace, text: str
-) -> None:
+def test_gradients_beside_a_set_value_are_finite_differences(walkthrough: Trace, text: str) -> None:
     changed, made = counterfactual(walkthrough, [text]), interventions(walkthrough, [text])
     for name in ("alpha", "beta", "gamma"):
         for g in range(3):
@@ -238,9 +234,9 @@ def test_a_cut_keeps_values_and_stops_gradients(walkthrough: Trace) -> None:
     for name, entry in walkthrough.tape.names.items():
         assert value(changed, name).tobytes() == entry.value.tobytes()
     assert changed.tape["decoder_ind.1.W"].adjoint is None
-    assert adjoint(changed, "rho_induction").tolist() == adjoint(
-        walkthrough, "rho_induction"
-    ).tolist()
+    assert (
+        adjoint(changed, "rho_induction").tolist() == adjoint(walkthrough, "rho_induction").tolist()
+    )
     assert adjoint(changed, "alpha").tolist() == adjoint(walkthrough, "alpha").tolist()
     through = velotrace.explain(walkthrough, "z").by_first_step["decoder_ind.0.h"]
     lost = adjoint(walkthrough, "z").sum() - adjoint(changed, "z").sum()
@@ -308,7 +304,10 @@ def test_differences_are_named_in_the_order_of_computation(walkthrough: Trace) -
     assert (first.changed, first.components) == (1, 6)
     sizes = [change.relative for change in found.largest_first]
     assert sizes == sorted(sizes, reverse=True)
-    assert found.loss == (walkthrough.loss, counterfactual(walkthrough, ["time_induction@Cell 1/A=5"]).loss)
+    assert found.loss == (
+        walkthrough.loss,
+        counterfactual(walkthrough, ["time_induction@Cell 1/A=5"]).loss,
+    )
 
 
 def test_a_path_that_goes_is_a_difference(walkthrough: Trace) -> None:
@@ -322,7 +321,9 @@ def test_each_source_gives_the_same_table(
     tmp_path: Path, walkthrough: Trace, command: Callable[..., Outcome]
 ) -> None:
     scenario, vectors, folders = (
-        velotrace.resources.data_path("walkthrough.toml"), tmp_path / "v.json", [],
+        velotrace.resources.data_path("walkthrough.toml"),
+        tmp_path / "v.json",
+        [],
     )
     assert command("vectors", "-o", vectors).status == 0
     for style in ("csv", "json", "parquet"):
@@ -337,9 +338,7 @@ def test_each_source_gives_the_same_table(
     assert diff(velotrace.vectors(), scenario).changes == ()
 
 
-def test_diff_of_two_scenarios(
-    tmp_path: Path, command: Callable[..., Outcome]
-) -> None:
+def test_diff_of_two_scenarios(tmp_path: Path, command: Callable[..., Outcome]) -> None:
     one = write_scenario(tmp_path / "a", WALKTHROUGH)
     other = write_scenario(tmp_path / "b", WALKTHROUGH, {"initial": {"gamma": 0.06}})
     same = command("diff", one, one)
@@ -372,7 +371,9 @@ def test_other_cells_and_readings_are_notes(tmp_path: Path) -> None:
     assert "Only in the one before: state." in found.notes
 
 
-def test_a_gene_called_na_survives_a_folder(tmp_path: Path, command: Callable[..., Outcome]) -> None:
+def test_a_gene_called_na_survives_a_folder(
+    tmp_path: Path, command: Callable[..., Outcome]
+) -> None:
     table = "cell,gene,unspliced,spliced\nx,NA,0.5,0.25\n1,NA,0.1,0.3\n"
     scenario = write_scenario(tmp_path, {"data": {"upper_cells": 1}}, csv=table)
     assert command("trace", scenario, "-o", tmp_path / "out").status == 0

@@ -166,7 +166,7 @@ def test_command_prints_the_same(command: Any, text: str) -> None:
 
 
 def test_where_the_gene_really_is_at_the_switch(tmp_path: Any) -> None:
-    """4.2: at t_s = 10 gene A is at u = 5.3730, s = 2.6319; the u part of the penalty is 20.4578."""
+    """4.2: at t_s gene A is at u = 5.3730, s = 2.6319; the penalty's u part is 20.4578."""
     keys = {"data": {"upper_cells": 2}, "reading": {"repression_start": "switch-time"}}
     trace = run(write_scenario(tmp_path, keys))
     assert number(trace, "u_switch", gene="A") == pytest.approx(5.3730, abs=5e-5)

@@ -14,7 +14,7 @@ from velotrace.walkthrough import Trace
 
 pytest.importorskip("torch", reason="the comparison with PyTorch needs torch (extra 'bench')")
 
-import torch_reference  # noqa: E402  (it imports torch)
+import torch_reference
 
 RELATIVE = 1e-9
 """Of the largest component: two float64 programs of some 200 operations agree to about 1e-13, less

@@ -89,8 +89,14 @@ def cell_1_gene_a(**reading):
     )
     made["constants"] |= {"u_star": [0.85], "s_star": [0.15], "switch_weight": 0.0}
     given = {
-        **{"unspliced": [[0.8]], "spliced": [[0.2]], "alpha": [0.85], "beta": [0.1]},
-        **{"gamma": [0.05], "switch_time": [10.0], "sigma_u": [0.1], "sigma_s": [0.1]},
+        "unspliced": [[0.8]],
+        "spliced": [[0.2]],
+        "alpha": [0.85],
+        "beta": [0.1],
+        "gamma": [0.05],
+        "switch_time": [10.0],
+        "sigma_u": [0.1],
+        "sigma_s": [0.1],
         "pi": [[[0.7, 0.1, 0.1, 0.1]]],
         "state": [[1]],
     }

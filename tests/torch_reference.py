@@ -13,6 +13,7 @@ lists the differences between a file and this program; the exit code is 1 if the
 import json
 import math
 import sys
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -334,7 +335,6 @@ def compare(vectors: dict, rtol: float = 1e-9) -> list[str]:
 
 
 if __name__ == "__main__":
-    with open(sys.argv[1], encoding="utf-8") as file:
-        differences = compare(json.load(file))
+    differences = compare(json.loads(Path(sys.argv[1]).read_text(encoding="utf-8")))
     print("\n".join(differences) or "no differences")
     sys.exit(bool(differences))

@@ -283,6 +283,8 @@ def init(
     from velotrace.files import write_whole
     from velotrace.report.starter import starter_scenario
 
+    if output.resolve() == data.resolve():
+        raise InputError(f"{output} is the table itself; choose another name for the scenario")
     if output.exists() and not force:
         raise InputError(f"{output} exists; choose another name or add --force")
     expression = read_expression(data)

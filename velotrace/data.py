@@ -38,9 +38,14 @@ class Expression:
     unspliced: np.ndarray
     spliced: np.ndarray
 
+    def rows(self, cells: Sequence[str]) -> list[int]:
+        """Where these cells stand in the arrays."""
+        place = {cell: row for row, cell in enumerate(self.cells)}
+        return [place[cell] for cell in cells]
+
     def take(self, cells: Sequence[str]) -> Expression:
         """The same for some cells, in the order given."""
-        rows = [self.cells.index(cell) for cell in cells]
+        rows = self.rows(cells)
         return Expression(tuple(cells), self.genes, self.unspliced[rows], self.spliced[rows])
 
 

@@ -74,6 +74,8 @@ def _stage(path: Path, content: str | bytes) -> Path:
     raw = content.encode() if isinstance(content, str) else content
     if path.is_dir():
         raise IsADirectoryError(0, "it is a folder, not a file")
+    if path.exists() and not path.is_file():
+        raise OSError(0, "it is a device or a pipe; leave -o out to print")
     if not path.parent.is_dir():
         raise NotADirectoryError(0, f"there is no folder {path.parent}; make it first")
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=".velotrace.")

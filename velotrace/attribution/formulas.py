@@ -110,7 +110,8 @@ _SWITCH = [
 _PREDICTED = [
     *_by_state("u_bar", "alpha", {1: "rise(beta*time_induction)/beta", 2: "1/beta"}),
     *_by_state("u_bar", "beta", {
-        1: "alpha*(time_induction*decay(beta*time_induction) - rise(beta*time_induction)/beta)/beta",
+        1: "alpha*(time_induction*decay(beta*time_induction)"
+           " - rise(beta*time_induction)/beta)/beta",
         2: "-alpha/beta**2",
         3: "-u_switch*tau*exp(-beta*tau)",
     }),

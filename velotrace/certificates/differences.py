@@ -8,8 +8,8 @@ The quotient is D(h) = (8 [f(x+h) − f(x−h)] − [f(x+2h) − f(x−2h)]) / 1
 * round-off: if f is computed to within δ, D is off by at most 18 δ / 12 h.
 
 D is taken at each of `STEPS`, and the step with the smallest sum of both wins, component by
-component. A step that switches a rectified unit on or off is out: the loss has a corner there. Where
-even the smallest does (a dead layer before the unit, and biases 0) there is no derivative to check.
+component. A step that switches a rectified unit on or off is out: the loss has a corner there.
+Where even the smallest does (a dead layer before the unit, and biases 0) there is no derivative.
 
 All steps of all components of a value are stacked into one run of the forward pass.
 """

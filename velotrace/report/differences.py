@@ -9,7 +9,7 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -220,7 +220,11 @@ def _read(path: Path) -> Any:
 
 
 def _read_folder(path: Path) -> pd.DataFrame:
-    readers = {"csv": _read_csv, "json": _read_json, "parquet": pd.read_parquet}
+    readers: dict[str, Callable[[Path], pd.DataFrame]] = {
+        "csv": _read_csv,
+        "json": _read_json,
+        "parquet": pd.read_parquet,
+    }
     for suffix, read in readers.items():
         file = path / f"trace.{suffix}"
         if file.exists():

@@ -54,7 +54,7 @@ def markdown(trace: Trace) -> str:
 
 
 def _title(trace: Trace, underline: str = "") -> str:
-    title = trace.resolved.scenario.title or "One iteration"
+    title = " ".join(trace.resolved.scenario.title.split()) or "One iteration"
     preset = trace.resolved.scenario.reading.preset
     line = f"{title} ({preset} reading)"
     return line + ("\n" + underline * len(line) if underline else "")

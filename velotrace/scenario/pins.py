@@ -48,9 +48,10 @@ def look_up_pins(
         InputError: a pin names no pair, or two, or lies outside its range.
     """
     pairs: dict[str, list[Pair]] = {}
-    for cell in expression.cells:
-        for gene in expression.genes:
-            pairs.setdefault(f"{cell}/{gene}", []).append((cell, gene))
+    if keys.time_induction or keys.pi or keys.state:
+        for cell in expression.cells:
+            for gene in expression.genes:
+                pairs.setdefault(f"{cell}/{gene}", []).append((cell, gene))
     time = {_pair("time_induction", key, pairs): t for key, t in keys.time_induction.items()}
     pi = {_pair("pi", key, pairs, batch): _pi(key, four) for key, four in keys.pi.items()}
     state = {_pair("state", key, pairs, batch): _state(key, k) for key, k in keys.state.items()}

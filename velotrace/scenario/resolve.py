@@ -110,12 +110,14 @@ def _batch(scenario: Scenario, expression: Expression) -> tuple[str, ...]:
         return expression.cells
     if not cells:
         raise InputError("key 'batch.cells' is []; name at least one cell, or leave it out for all")
+    known, named = set(expression.cells), set()
     for cell in cells:
-        if cell not in expression.cells:
+        if cell not in known:
             hint = closest(cell, expression.cells)
             raise InputError(f"key 'batch.cells' names {cell!r}, which is not in the data{hint}")
-        if cells.count(cell) > 1:
+        if cell in named:
             raise InputError(f"key 'batch.cells' names {cell!r} twice; name each cell once")
+        named.add(cell)
     return tuple(cells)
 
 
@@ -194,7 +196,7 @@ def _iteration(
     epsilon = random.draw_epsilon(seed, 0, len(expression.cells), scenario.networks.latent)
 
     def undrawn(of: Expression) -> Iteration:
-        rows = [expression.cells.index(cell) for cell in of.cells]
+        rows = expression.rows(of.cells)
         nothing = np.zeros((len(rows), len(genes), 4))
         draws = Draws(epsilon[rows], nothing, None)
         activation = scenario.networks.activation

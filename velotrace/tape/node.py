@@ -91,7 +91,8 @@ class RecordingNode(VJPNode):
         """A node without inputs: a parameter, a constant, or a value cut from its past."""
         node = cls.__new__(cls)
         node._enter(session, value, operation)
-        node.inputs = node.args = node.argnums = node.parents = ()
+        node.inputs = node.args = node.argnums = ()
+        node.parents = ()  # type: ignore[misc]
         node.has_path = operation != "constant" and node.value.dtype.kind == "f"
         node.vjp = lambda g: ()
         return node
