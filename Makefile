@@ -19,7 +19,7 @@ INDEX := book/_build/html/index.html
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help book test test-book test-wheel lint format wheel bench hooks lock clean distclean
+.PHONY: help book test test-book test-torch test-wheel lint format wheel golden bench hooks lock clean distclean
 
 help: ## list the commands
 	@echo "velotrace: each command sets up what it needs by itself, in $(VENV)"
@@ -35,7 +35,7 @@ book: $(VENV)/.book ## build the book and say where it is
 	@echo "  $(CURDIR)/$(INDEX)"
 
 test: lint ## check style, types and pre-commit configuration, then run the tests
-	$(BIN)/python -m pytest $(PYTEST)
+	$(BIN)/python -m pytest --numprocesses auto -m "not browser" $(PYTEST)
 
 lint: $(VENV)/.test ## check style and types only
 	$(BIN)/python -m ruff check .
@@ -54,6 +54,10 @@ test-book: $(VENV)/.test ## open the built book in Chromium; here an absent book
 wheel: $(VENV)/.test ## build the wheel into dist/
 	$(BIN)/python -m pip wheel --quiet --no-deps --wheel-dir dist .
 
+test-torch: $(VENV)/.test ## compare with the independent program in PyTorch (installs it, some 200 MB)
+	$(INSTALL) --editable ".[bench,parquet,plot,step,test]"
+	$(BIN)/python -m pytest tests/test_torch_reference.py tests/test_torch_agreement.py $(PYTEST)
+
 test-wheel: $(VENV)/.test ## build the wheel, unpack it elsewhere and run the walkthrough from there
 	@set -eu; there=$$(mktemp -d); trap 'rm -rf "$$there"' EXIT; \
 	$(BIN)/python -m pip wheel --quiet --no-deps --wheel-dir "$$there" .; \
@@ -62,6 +66,9 @@ test-wheel: $(VENV)/.test ## build the wheel, unpack it elsewhere and run the wa
 	"$$python" -c 'import velotrace; print("imported from", velotrace.__file__)'; \
 	"$$python" -m velotrace.cli trace >/dev/null; \
 	echo "The wheel runs the walkthrough."
+
+golden: $(VENV)/.test ## write the golden test vectors anew, after a change that moves numbers on purpose
+	$(BIN)/python -m velotrace.cli vectors -o data/golden/walkthrough.json
 
 bench: $(VENV)/.test ## run the benchmarks
 	$(BIN)/python -m benchmarks

@@ -136,9 +136,6 @@ def why_no_share(
     adjoint = trace.tape[member].adjoint
     if adjoint is not None and not adjoint.any():
         return f"{member} has weight 0 in the loss"
-    other = _elsewhere(trace, selection, at, between)
-    if other:
-        return other
     for name in sorted(between & ancestors(trace.tape, member), key=list(trace.tape.graph).index):
         if name != selection.name and _all_held(trace, selection, name, at):
             return _block(trace, selection.name, name)
@@ -193,20 +190,6 @@ def is_local(trace: Trace, between: frozenset[str], member: str) -> bool:
     inside = between & ancestors(trace.tape, member)
     edges = [(after, of) for after in inside for of in graph[after] if of in between]
     return all(edge in BY_EDGE for edge in edges)
-
-
-def _elsewhere(
-    trace: Trace,
-    selection: Selection,
-    at: tuple[str | None, str | None],
-    between: frozenset[str],
-) -> str:
-    """The reason if the term belongs to another cell or gene than the target."""
-    for dim, label in zip(("cell", "gene"), at, strict=True):
-        chosen = selection.coords.get(dim)
-        if label is not None and chosen is not None and label != chosen:
-            return f"{selection.name} of {dim} {chosen} acts on {dim} {chosen} alone"
-    return ""
 
 
 def _drawn(trace: Trace, cell: str | None, gene: str | None) -> int:

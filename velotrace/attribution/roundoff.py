@@ -36,7 +36,7 @@ DIAGONAL = frozenset({
 
 ONE_SIGN = frozenset({
     "sum", "mean", "reshape", "concatenate_args", "__getitem__", "at_state", "by_state",
-    "per_state", "log_sum_exp", "replaced", "cut",
+    "per_state", "over_states", "log_sum_exp", "replaced", "cut",
 })
 """Operations whose derivatives are all 0 or positive, so that absolute values need no care.
 

@@ -73,6 +73,7 @@ def terms_of(
             reason = why_no_term(trace, selection, member, between)
             without.append(NoPath(member, None, None, (), reason))
             continue
+        without += _elsewhere(trace, selection, member)
         for share in _shares(trace, selection, member, between):
             at = (share.cell, share.gene)
             reason = "" if share.value else why_no_share(trace, selection, member, at, between)
@@ -107,15 +108,20 @@ def members(trace: Trace, name: str, between: frozenset[str]) -> tuple[str, ...]
 def _shares(
     trace: Trace, selection: Selection, member: str, between: frozenset[str]
 ) -> Iterator[Term]:
-    """The share of each cell and gene of a term, where it has these dimensions."""
+    """The share of each cell and gene of a term, where it has these dimensions.
+
+    Cells meet nowhere before the loss, and genes only inside the networks; what belongs to others
+    than the target's is left out. (That the shares sum to the gradient is checked in the end.)
+    """
     adjoint = np.asarray(trace.tape[member].adjoint)
     dims, labels = dims_of(trace, member), labels_of(trace, member)
     cells, genes = (labels[dims.index(dim)] if dim in dims else (None,) for dim in ("cell", "gene"))
-    local = is_local(trace, between, member)
+    own_cell, own_gene = (selection.coords.get(dim) for dim in ("cell", "gene"))
+    if not is_local(trace, between, member):
+        own_gene = None
     for n, cell in enumerate(cells):
         for g, gene in enumerate(genes):
-            if local and not _meets(selection, cell, gene):
-                yield Term(member, cell, gene, 0.0)
+            if not (_same(cell, own_cell) and _same(gene, own_gene)):
                 continue
             seed = np.zeros_like(adjoint)
             at = tuple({"cell": n, "gene": g}.get(dim, slice(None)) for dim in dims)
@@ -125,7 +131,17 @@ def _shares(
             yield Term(member, cell, gene, float(np.sum(arrived[selection.mask])))
 
 
-def _meets(selection: Selection, cell: str | None, gene: str | None) -> bool:
-    """Whether a term's cell and gene are among those of the target's components."""
-    wanted = (selection.coords.get("cell"), selection.coords.get("gene"))
-    return all(a is None or b is None or a == b for a, b in zip(wanted, (cell, gene), strict=True))
+def _same(label: str | None, other: str | None) -> bool:
+    """Whether two labels can belong to one component; None fits all."""
+    return label is None or other is None or label == other
+
+
+def _elsewhere(trace: Trace, selection: Selection, member: str) -> list[NoPath]:
+    """That the other cells and genes of a term have values of their own."""
+    found = []
+    for dim, labels in zip(dims_of(trace, member), labels_of(trace, member), strict=True):
+        chosen = selection.coords.get(dim)
+        if dim in ("cell", "gene") and chosen is not None and len(labels) > 1:
+            reason = f"{selection.name} of {dim} {chosen} acts on {dim} {chosen} alone"
+            found.append(NoPath(member, None, None, (), reason))
+    return found

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 
 import numpy as np
-import scipy.special
 
 SMALLEST = float(np.finfo(np.float64).tiny)
 """Floor of a state probability: the smallest normal float64, 2.2e-308."""
@@ -59,8 +58,8 @@ def draw_pi(seed: int, step: int, concentration: np.ndarray) -> np.ndarray:
     log_gamma = (
         np.log(numbers.standard_gamma(concentration + 1.0)) + np.log(uniform) / concentration
     )
-    log_pi = log_gamma - scipy.special.logsumexp(log_gamma, axis=-1, keepdims=True)
-    return np.maximum(np.exp(log_pi), SMALLEST)
+    gamma = np.exp(log_gamma - np.max(log_gamma, axis=-1, keepdims=True))
+    return np.maximum(gamma / np.sum(gamma, axis=-1, keepdims=True), SMALLEST)
 
 
 def draw_state(seed: int, step: int, pi: np.ndarray) -> np.ndarray:

@@ -58,7 +58,8 @@ def _weights_backward(trace: Trace) -> Section:
 
 def update_sections(trace: Trace) -> list[Section]:
     """The step as the document prints it, and Adam's (document section 3c)."""
-    rate = trace.resolved.optimiser.learning_rate
+    settings = trace.resolved.optimiser
+    rate, adam_name = settings.learning_rate, "AdamW" if settings.name == "adamw" else "Adam"
     return [
         Section(
             "update_sgd",
@@ -70,7 +71,7 @@ def update_sections(trace: Trace) -> list[Section]:
         ),
         Section(
             "update_adam",
-            "3c · The step as named: Adam",
+            f"3c · The step as named: {adam_name}",
             "update",
             "m and v remember the gradient and its square; the step is their ratio.",
             [_moments_table(trace), _step_table(trace, "adam")],

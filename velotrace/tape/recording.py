@@ -54,6 +54,8 @@ def named(x: Array, name: str) -> Array:
         return x
     if not isbox(x):
         x = _constant(session, x)
+    if not isinstance(x._node, RecordingNode):
+        raise TypeError(f"{name!r} is named inside another derivative; name it outside of it")
     if change is not None:
         x = _recorded_intervention(session, x, change)
     if x._node.name is not None:
@@ -157,9 +159,10 @@ def record(
     session.check_all_met()
     if not isbox(result) or not isinstance(result._node, RecordingNode):
         raise TypeError("the function's result does not depend on its parameters")
-    if np.shape(result._value) != () or result._node.value.dtype.kind != "f":
-        shape = np.shape(result._value)
-        raise TypeError(f"the function must return one real number, not an array of shape {shape}")
+    value = result._node.value
+    if value.shape != () or value.dtype.kind != "f":
+        given = f"{value.dtype} of shape {value.shape}"
+        raise TypeError(f"the function must return one real number, not {given}")
     return _run_backward(session, result._node)
 
 

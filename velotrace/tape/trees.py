@@ -20,7 +20,8 @@ def map_leaves(function: Callable[[str, Any], Any], tree: Any, path: str = "") -
     if isinstance(tree, Mapping):
         return {key: map_leaves(function, value, deeper(key)) for key, value in tree.items()}
     if isinstance(tree, (list, tuple)):
-        return type(tree)(map_leaves(function, x, deeper(i)) for i, x in enumerate(tree))
+        items = [map_leaves(function, x, deeper(i)) for i, x in enumerate(tree)]
+        return type(tree)(*items) if hasattr(tree, "_fields") else type(tree)(items)
     return function(path or "parameter", tree)
 
 
