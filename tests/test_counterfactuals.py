@@ -283,7 +283,7 @@ def test_explain_shows_both_totals(command: Callable[..., Outcome]) -> None:
     text = " ".join(command(*arguments).out.split())
     assert "with switch_penalty dropped; in the unchanged iteration it is 6668.5" in text
     content = json.loads(command(*arguments, "--format", "json").out)
-    assert content["changes"] == "switch_penalty dropped"
+    assert content["changes"] == {"set": [], "cut": [], "drop": ["switch_penalty"]}
     assert content["unchanged"]["total"] == pytest.approx(content["total"] + 153.0 + 674.0)
     gone = " ".join(command("explain", "decoder_ind.1.W", "--cut", "rho_induction").out.split())
     assert "no path: rho_induction is cut off here" in gone

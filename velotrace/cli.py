@@ -84,7 +84,8 @@ def trace(
 ) -> None:
     """Print one iteration section by section; with -o, write every number as tables.
 
-    With --set, --cut or --drop: run it with that changed, and print what differs.
+    With --set, --cut or --drop: run it with that changed and all draws as drawn, and print what
+    differs.
     """
     from velotrace.counterfactuals import counterfactual, described
     from velotrace.files import write_all
@@ -231,7 +232,7 @@ def explain(
         made = counterfactual(made, values, cut, drop)
         explained = take_apart(made, name, cell, gene, state, latent)
         compared = report.comparison(explained, unchanged, changes)
-        keys = comparison_keys(unchanged, changes)
+        keys = comparison_keys(unchanged, values, cut, drop)
     if style is TextFormat.json:
         typer.echo(explanation_json(explained, keys), nl=False)
     elif style is TextFormat.md:

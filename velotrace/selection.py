@@ -168,6 +168,16 @@ def _position(trace: Trace, dim: str, labels: tuple[Any, ...], label: Any) -> An
     raise InputError(f"no {dim} is named {label!r}{hint}; there are {shortened(labels)}")
 
 
+def in_words(dim: str, label: Any) -> str:
+    """A label with its dimension, unless it says it itself.
+
+    Example:
+        >>> in_words("gene", "A"), in_words("cell", "Cell 1")
+        ('gene A', 'Cell 1')
+    """
+    return str(label) if str(label).lower().startswith(dim) else f"{dim} {label}"
+
+
 def shortened(labels: tuple[Any, ...], most: int = 6) -> str:
     """Labels in a row, the later ones counted only.
 

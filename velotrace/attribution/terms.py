@@ -19,7 +19,7 @@ from velotrace.attribution.reasons import (
     why_no_share,
     why_no_term,
 )
-from velotrace.selection import Selection, dims_of, labels_of
+from velotrace.selection import Selection, dims_of, in_words, labels_of
 from velotrace.walkthrough import Trace
 
 CUT = (
@@ -142,6 +142,7 @@ def _elsewhere(trace: Trace, selection: Selection, member: str) -> list[NoPath]:
     for dim, labels in zip(dims_of(trace, member), labels_of(trace, member), strict=True):
         chosen = selection.coords.get(dim)
         if dim in ("cell", "gene") and chosen is not None and len(labels) > 1:
-            reason = f"{selection.name} of {dim} {chosen} acts on {dim} {chosen} alone"
+            where = in_words(dim, chosen)
+            reason = f"{selection.name} of {where} acts on {where} alone"
             found.append(NoPath(member, None, None, (), reason))
     return found

@@ -74,7 +74,7 @@ def log_normal(x: Array, mean: Array, deviation: Array) -> Array:
         >>> round(float(log_normal(0.8, 4.6807, 0.1)), 1)
         -751.6
     """
-    return -0.5 * ((x - mean) / deviation) ** 2 - np.log(deviation) - 0.5 * LOG_2_PI
+    return -0.5 * ((x - mean) / deviation) ** 2 - (np.log(deviation) + 0.5 * LOG_2_PI)
 
 
 @primitive

@@ -10,7 +10,7 @@ from typing import Any
 from velotrace.attribution import Edge, EdgeRow, Explanation
 from velotrace.attribution.expressions import names_in
 from velotrace.attribution.formulas import Formula
-from velotrace.quantities import VOCABULARY
+from velotrace.quantities import STATES, VOCABULARY
 from velotrace.report.formula_text import EPS_LEGEND, LEGEND, in_symbols, signed, with_numbers
 from velotrace.report.symbols import plain
 from velotrace.walkthrough import Trace
@@ -60,21 +60,27 @@ def _indented(text: str) -> str:
 
 
 def _statement(trace: Trace, edge: Edge, formula: Formula) -> str:
-    """'∂ū/∂α = (1 − e^(−β t1))/β in state 1, equation 3'."""
+    """'∂ū/∂α = (1 − e^(−β t1))/β in state 1; equation 3'."""
     state = f" in state {formula.state}" if formula.state else ""
     other = ", same state" if formula.same_state else ", other states"
     state += "" if formula.same_state is None else other
+    number = _equation(trace, edge, formula)
+    slope = f"∂{_one(plain(edge.to))}/∂{_one(plain(edge.of))}"
+    return f"{slope} = {in_symbols(formula.expression)}{state}{number and f'; {number}'}"
+
+
+def _equation(trace: Trace, edge: Edge, formula: Formula) -> str:
+    """The equation of the value differentiated, where several are given the one that holds here."""
     equation = VOCABULARY[edge.to].equation
     by_state = equation.split(", ")
-    if formula.state and len(by_state) == 4:
+    if formula.state and len(by_state) == len(STATES):
         equation = by_state[formula.state - 1]
-    number = "" if equation == "—" else f"; {_equation(equation)}"
-    slope = f"∂{_one(plain(edge.to))}/∂{_one(plain(edge.of))}"
-    return f"{slope} = {in_symbols(formula.expression)}{state}{number}"
-
-
-def _equation(number: str) -> str:
-    return number if number.startswith("doc") else f"equation {number}"
+    elif edge.to == "log_likelihood":
+        separate = trace.resolved.iteration.reading.likelihood == "separate-mixtures"
+        equation = ", ".join(by_state[1:] if separate else by_state[:1])
+    if equation == "—" or equation.startswith("doc"):
+        return equation.strip("—")
+    return f"equation{'s' if ',' in equation else ''} {equation}"
 
 
 def _one(symbol: str) -> str:

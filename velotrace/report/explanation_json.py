@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from velotrace.attribution import Edge, Explanation, NoPath
@@ -70,6 +70,9 @@ def _edge_json(edge: Edge) -> dict[str, Any]:
     }
 
 
-def comparison_keys(unchanged: Explanation, changes: str) -> dict[str, Any]:
-    """Further keys that set a gradient beside that of the unchanged iteration."""
+def comparison_keys(
+    unchanged: Explanation, values: Sequence[str], cut: Sequence[str], drop: Sequence[str]
+) -> dict[str, Any]:
+    """Further keys: what was changed, and the gradient in the unchanged iteration."""
+    changes = {"set": list(values), "cut": list(cut), "drop": list(drop)}
     return {"changes": changes, "unchanged": {"total": unchanged.total}}

@@ -13,6 +13,7 @@ from velotrace.report.edge_text import edge_blocks, legend
 from velotrace.report.formula_text import signed
 from velotrace.report.render import text_table
 from velotrace.report.symbols import TERM_WORDS, plain
+from velotrace.selection import in_words
 from velotrace.walkthrough import Trace
 
 WIDTH = 80
@@ -83,7 +84,9 @@ def _title(made: Explanation) -> str:
 
 def _where(made: Explanation) -> str:
     """' of gene A, state 1', ' of gene A, all cells', '[2,7]' of a weight, or nothing."""
-    if "input" in made.coords or "output" in made.coords:
+    if "output" in made.coords:
+        if not any(label is not None for label in made.coords.values()):
+            return ""
         index = ",".join("…" if label is None else str(label) for label in made.coords.values())
         return f"[{index}]"
     parts = [_labelled(dim, label) for dim, label in made.coords.items()]
@@ -94,7 +97,7 @@ def _labelled(dim: str, label: Any) -> str:
     """'gene A', 'all genes'; 'Cell 1' is not said to be a cell again."""
     if label is None:
         return "all latent dimensions" if dim == "latent" else f"all {dim}s"
-    return str(label) if str(label).lower().startswith(dim) else f"{dim} {label}"
+    return in_words(dim, label)
 
 
 def _answer(made: Explanation, compared: str) -> Iterator[str]:

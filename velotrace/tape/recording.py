@@ -47,9 +47,10 @@ def named(x: Array, name: str) -> Array:
     change = session.interventions.get(name)
     if session.trace is None:
         x = np.asarray(x)
-        if x.dtype.kind == "f" and x.dtype != np.float64:
+        if x.dtype.char in "efg":  # a shorter or longer float
             x = x.astype(np.float64)
-        x = intervened(x, change)
+        if change is not None:
+            x = intervened(x, change)
         session.values[name] = x
         return x
     if not isbox(x):
@@ -302,6 +303,8 @@ def evaluate(
 
 def _plain_parameter(session: Session, name: str, x: Any) -> np.ndarray:
     value = np.asarray(x, dtype=np.float64)
-    value = intervened(value, session.interventions.get(name))
+    change = session.interventions.get(name)
+    if change is not None:
+        value = intervened(value, change)
     session.values[name] = value
     return value

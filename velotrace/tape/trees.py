@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+import numpy as np
+
 
 def map_leaves(function: Callable[[str, Any], Any], tree: Any, path: str = "") -> Any:
     """The same nesting with each array replaced by `function(path, array)`.
@@ -13,14 +15,13 @@ def map_leaves(function: Callable[[str, Any], Any], tree: Any, path: str = "") -
         >>> map_leaves(lambda path, x: path, {"alpha": 1.0, "encoder": [{"W": 2.0, "b": 3.0}]})
         {'alpha': 'alpha', 'encoder': [{'W': 'encoder.0.W', 'b': 'encoder.0.b'}]}
     """
-
-    def deeper(key: Any) -> str:
-        return f"{path}.{key}" if path else str(key)
-
+    if isinstance(tree, np.ndarray):
+        return function(path or "parameter", tree)
+    prefix = f"{path}." if path else ""
     if isinstance(tree, Mapping):
-        return {key: map_leaves(function, value, deeper(key)) for key, value in tree.items()}
+        return {key: map_leaves(function, x, f"{prefix}{key}") for key, x in tree.items()}
     if isinstance(tree, (list, tuple)):
-        items = [map_leaves(function, x, deeper(i)) for i, x in enumerate(tree)]
+        items = [map_leaves(function, x, f"{prefix}{i}") for i, x in enumerate(tree)]
         return type(tree)(*items) if hasattr(tree, "_fields") else type(tree)(items)
     return function(path or "parameter", tree)
 
