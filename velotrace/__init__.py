@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-__version__ = "0.1.0"
+from velotrace.version import __version__
 
 if TYPE_CHECKING:
     from velotrace.attribution import Explanation, explain
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from velotrace.walkthrough import Trace, trace
 
 __all__ = [
+    "__version__",
     "VOCABULARY",
     "Cut",
     "Differences",

@@ -82,7 +82,7 @@ def trace(
     cut: CutOption = [],  # noqa: B006
     drop: DropOption = [],  # noqa: B006
 ) -> None:
-    """Print one iteration section by section; with -o, write every number as tables.
+    """Print one iteration, or write all its numbers with -o.
 
     With --set, --cut or --drop: run it with that changed and all draws as drawn, and print what
     differs.
@@ -128,7 +128,7 @@ def _print_differences(
 
     found = compare(before, after, tolerance)
     typer.echo(render_differences(found, style, title, sides, largest_first), nl=False)
-    return bool(found.changes)
+    return bool(found.changes or found.notes)
 
 
 def _tolerance(text: str) -> float:
@@ -157,7 +157,10 @@ def vectors(
         ),
     ] = 1e-9,
 ) -> None:
-    """Write test vectors, or compare another program's; exit 1 where they differ."""
+    """Write test vectors, or compare another program's.
+
+    Exit code 1 where they differ.
+    """
     from velotrace.files import write_whole
     from velotrace.report import vectors as report
 
@@ -190,7 +193,10 @@ def check(
     ] = 400,
     style: Annotated[TextFormat, typer.Option("--format", help="Of the report.")] = TextFormat.text,
 ) -> None:
-    """Certify every gradient: tape, derivation by hand, finite differences; exit 1 on a breach."""
+    """Certify every gradient by three routes.
+
+    The tape, the derivation by hand and finite differences; exit code 1 on a breach.
+    """
     from velotrace.certificates import certify
     from velotrace.report import checks
     from velotrace.walkthrough import trace as run
@@ -217,7 +223,7 @@ def explain(
     cut: CutOption = [],  # noqa: B006
     drop: DropOption = [],  # noqa: B006
 ) -> None:
-    """Take one gradient apart: by loss term, by path, edge by edge with numbers."""
+    """Take one gradient apart: by term, by path, edge by edge."""
     from velotrace.attribution import explain as take_apart
     from velotrace.counterfactuals import counterfactual, described
     from velotrace.report import explanations as report
@@ -265,7 +271,10 @@ def diff(
     ] = 1e-9,
     style: Annotated[DiffFormat, typer.Option("--format", help="Of the report.")] = DiffFormat.text,
 ) -> None:
-    """Name what differs between two iterations, in the order of computation; exit 1 if anything."""
+    """Name what differs between two iterations.
+
+    In the order of computation; exit code 1 if anything does.
+    """
     title = f"A is {first}, B is {second}"
     differ = _print_differences(first, second, style, title, ("A", "B"), tolerance)
     raise typer.Exit(1 if differ else 0)
@@ -297,9 +306,7 @@ def init(
 def main() -> None:
     """Run the command line; bad input gives one line on standard error and exit code 2."""
     for stream in (sys.stdout, sys.stderr):
-        if isinstance(
-            stream, io.TextIOWrapper
-        ):  # whatever the locale: tables hold Greek, JSON is UTF-8
+        if isinstance(stream, io.TextIOWrapper):  # whatever the locale: tables hold Greek letters
             stream.reconfigure(encoding="utf-8", errors="backslashreplace")
     # What overflows is shown as inf, or refused by name; NumPy's lines about it say less.
     warnings.simplefilter("ignore", RuntimeWarning)
@@ -315,7 +322,7 @@ def main() -> None:
     except InputError as problem:
         status = _fail(str(problem))
     except ContradictionError as problem:
-        status = min(_fail(f"a check of velotrace's own failed: {problem}"), 1)
+        status = _fail(f"a check of velotrace's own failed: {problem}", 1)
     except MemoryError:
         status = _fail("out of memory; choose smaller networks, or fewer cells in [batch]")
     except OSError as problem:
@@ -323,9 +330,11 @@ def main() -> None:
     sys.exit(status)
 
 
-def _fail(message: str) -> int:
-    print("velotrace: " + " ".join(message.split()), file=sys.stderr)
-    return 2
+def _fail(message: str, status: int = 2) -> int:
+    line = " ".join(message.replace("Value error, ", "").split())
+    shown = "".join(c if c.isprintable() else repr(c)[1:-1] for c in line)
+    print(f"velotrace: {shown}", file=sys.stderr)
+    return status
 
 
 if __name__ == "__main__":

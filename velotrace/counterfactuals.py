@@ -89,7 +89,11 @@ def rerun(trace: Trace, changes: Mapping[str, Intervention]) -> Trace:
     others = {name: change for name, change in changes.items() if name not in given}
     function = partial(loss, iteration=resolved.iteration)
     with np.errstate(all="ignore"):
-        made = Trace(replace(resolved, parameters=parameters), record(function, parameters, others))
+        try:
+            tape = record(function, parameters, others)
+        except ValueError as problem:  # a concentration that underflowed
+            raise InputError(f"with {', '.join(changes)} changed so: {problem}") from None
+    made = Trace(replace(resolved, parameters=parameters), tape)
     if not np.isfinite(made.loss):
         raise InputError(f"with {', '.join(changes)} changed so, the loss overflows float64")
     return made

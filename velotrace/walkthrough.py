@@ -98,8 +98,8 @@ class Trace:
     def updates(self) -> Updates:
         """What one step does: by optimiser ('sgd', 'adam'), by parameter, what happened inside.
 
-        'sgd' is the formula that the document prints; 'adam' is what it names, with the
-        scenario's settings (Adam's own defaults where the scenario asks for SGD).
+        'sgd' is the formula that the document prints, with nothing added to it; 'adam' is what
+        it names (or AdamW), with the scenario's settings, its clipping and weight decay.
         """
         settings = self.resolved.optimiser
         gradients = {name: self._gradient(name) for name, _ in leaves(self.resolved.parameters)}
@@ -129,7 +129,7 @@ class Trace:
         found = {}
         for name in PARAMETERS:
             updated = self.updates[optimiser][name]["updated"]
-            outside = updated <= 0.0
+            outside = updated < 0.0 if name == "alpha" else updated <= 0.0  # α = 0 is lawful
             if name == "switch_time":
                 outside |= updated >= t_max
             genes = [g for g, out in zip(self.resolved.genes, outside, strict=True) if out]

@@ -17,6 +17,7 @@ from velotrace.certificates.differences import (
 )
 from velotrace.certificates.moving_draw import MovingDraw, moving_draw
 from velotrace.certificates.sensitivity import exact_bounds
+from velotrace.errors import InputError
 from velotrace.model.adjoint import backward
 from velotrace.model.kinetics import SCVI_EPS
 from velotrace.model.objective import loss
@@ -111,8 +112,15 @@ def certify(trace: Trace, most: int = MOST) -> Report:
 
     Returns:
         The report.
+
+    Raises:
+        InputError: the loss overflows.
     """
     resolved = trace.resolved
+    if not np.isfinite(trace.tape.value):
+        raise InputError(
+            "the loss overflows float64 in this scenario; there is no gradient to check"
+        )
     function = partial(loss, iteration=resolved.iteration)
     values = evaluate(function, resolved.parameters).values
     by_hand = backward(resolved.parameters, resolved.iteration, values)

@@ -116,6 +116,7 @@ def clip(gradients: dict[str, np.ndarray], norm: float | None) -> dict[str, np.n
     """
     if norm is None:
         return gradients
-    joint = np.sqrt(sum(float(np.sum(g**2)) for g in gradients.values()))
+    largest = max(float(np.max(np.abs(g), initial=0.0)) for g in gradients.values()) or 1.0
+    joint = largest * np.sqrt(sum(float(np.sum((g / largest) ** 2)) for g in gradients.values()))
     share = min(1.0, norm / joint) if joint > 0.0 else 1.0
     return {name: share * gradient for name, gradient in gradients.items()}

@@ -160,8 +160,8 @@ def kl_dirichlet_terms(concentration: Array, prior: float) -> tuple[Array, Array
         1.4438
     """
     total = over_states(concentration)
-    normaliser = gammaln(total) - math.lgamma(4.0 * prior)
-    log_gamma = 4.0 * math.lgamma(prior) - over_states(gammaln(concentration))
+    normaliser = gammaln(total) - scipy.special.gammaln(4.0 * prior)
+    log_gamma = 4.0 * scipy.special.gammaln(prior) - over_states(gammaln(concentration))
     expected_log = digamma(concentration) - per_state(digamma(total))
     return normaliser, log_gamma, over_states((concentration - prior) * expected_log)
 

@@ -27,6 +27,7 @@ from velotrace.walkthrough import trace as run
 
 Source = Trace | Mapping[str, Any] | str | Path
 
+_MALFORMED = (AttributeError, IndexError, KeyError, OverflowError, TypeError, ValueError)
 _LABELS = ("cell", "gene", "state", "latent")
 _PARTS = {"forward": "value", "backward": "adjoint"}
 
@@ -234,7 +235,7 @@ def _read_folder(path: Path) -> pd.DataFrame:
                     value=[float(x) for x in table["value"]],
                     **{d: pd.to_numeric(table[d]).astype("Int64") for d in ("state", "latent")},
                 )
-            except (ValueError, TypeError, KeyError) as problem:
+            except (*_MALFORMED, csv.Error, RecursionError, ImportError) as problem:
                 raise InputError(f"{file}: not a table of velotrace trace -o: {problem}") from None
     raise InputError(f"{path}: holds no trace.csv, .json or .parquet; write it with trace -o")
 
@@ -253,7 +254,7 @@ def _read_json(file: Path) -> pd.DataFrame:
 def _of_vectors(vectors: Mapping[str, Any]) -> pd.DataFrame:
     try:
         return pd.DataFrame(list(_rows(vectors)), columns=list(LONG_COLUMNS))
-    except (KeyError, IndexError, TypeError, ValueError, AttributeError) as problem:
+    except _MALFORMED as problem:
         raise InputError(f"test vectors of another shape than the schema's: {problem!r}") from None
 
 

@@ -50,10 +50,14 @@ def course(trace: Trace, gene: str, points: int = 200) -> dict[str, tuple[np.nda
     alpha, beta, gamma, t_s, u_0, s_0 = (trace.tape[name].value[g] for name in names)
     up = np.linspace(0.0, t_s, points)
     down = np.linspace(t_s, trace.resolved.iteration.constants.t_max, points)
-    rising = kinetics.u_induction(alpha, beta, up), kinetics.s_induction(alpha, beta, gamma, up)
+    form = trace.resolved.iteration.reading.denominator
+    rising = (
+        kinetics.u_induction(alpha, beta, up),
+        kinetics.s_induction(alpha, beta, gamma, up, form),
+    )
     falling = (
         kinetics.u_repression(u_0, beta, down - t_s),
-        kinetics.s_repression(u_0, s_0, beta, gamma, down - t_s),
+        kinetics.s_repression(u_0, s_0, beta, gamma, down - t_s, form),
     )
     return {"induction": (up, *rising), "repression": (down, *falling)}
 

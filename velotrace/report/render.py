@@ -8,6 +8,8 @@ import math
 from textwrap import fill
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from velotrace.errors import InputError
 from velotrace.report.sections import Section, Table, sections
 from velotrace.report.tables import NO_PATH, long_table, operations_table, quantity_table
@@ -39,18 +41,26 @@ def _escaped(rows: list[list[str]]) -> list[list[str]]:
 
 def print_text(trace: Trace) -> str:
     """The iteration section by section, for a terminal of 80 columns."""
-    blocks = [_title(trace, "="), *(_section_text(section) for section in sections(trace))]
+    blocks = [_title(trace, "="), *_overflow(trace)]
+    blocks += [_section_text(section) for section in sections(trace)]
     return "\n\n".join(blocks) + "\n"
 
 
 def markdown(trace: Trace) -> str:
     """The iteration section by section, as Markdown."""
-    blocks = [f"# {_title(trace)}"]
+    blocks = [f"# {_title(trace)}", *_overflow(trace)]
     for section in sections(trace):
         blocks += [f"## {section.title}", section.sentence]
         blocks += [text_table(table, "github") for table in section.tables]
         blocks += section.notes
     return "\n\n".join(blocks) + "\n"
+
+
+def _overflow(trace: Trace) -> list[str]:
+    """A warning where the loss is no number; what is inf or nan below follows from it."""
+    if np.isfinite(trace.loss):
+        return []
+    return [f"The loss is {trace.loss}: float64 overflows in this scenario."]
 
 
 def _title(trace: Trace, underline: str = "") -> str:

@@ -10,12 +10,12 @@ from typing import Any
 
 import numpy as np
 
-import velotrace
 from velotrace.data import read_text
 from velotrace.errors import InputError
 from velotrace.quantities import NETWORKS, VOCABULARY
 from velotrace.scenario import resolved_dict
 from velotrace.tape import leaves
+from velotrace.version import __version__
 from velotrace.walkthrough import Trace, trace
 
 SCHEMA = "velotrace-vectors/1"
@@ -51,7 +51,7 @@ def vectors_of(made: Trace) -> dict[str, Any]:
     _check_finite(adjoints | {name: made.tape[name].adjoint for name in weights}, "adjoint")
     return {
         "schema": SCHEMA,
-        "velotrace": velotrace.__version__,
+        "velotrace": __version__,
         "scenario": resolved_dict(made.resolved.scenario),
         "coords": made.coords,
         "constants": _constants(made),

@@ -206,6 +206,7 @@ def _iteration(
         parameters = _meet_times(parameters, undrawn(expression), expression, pins.time)
     iteration = undrawn(expression.take(cells))
     posterior = objective.infer(parameters, iteration, iteration.unspliced, iteration.spliced)
+    _check_concentrations(posterior["concentration"], cells, genes)
     pi = random.draw_pi(seed, 0, posterior["concentration"])
     for (cell, gene), given in pins.pi.items():
         pi[cells.index(cell), genes.index(gene)] = given
@@ -216,6 +217,20 @@ def _iteration(
             state[cells.index(cell), genes.index(gene)] = k
     draws = Draws(iteration.draws.epsilon_z, pi, state)
     return parameters, replace(iteration, draws=draws)
+
+
+def _check_concentrations(
+    concentration: np.ndarray, cells: tuple[str, ...], genes: tuple[str, ...]
+) -> None:
+    """Networks with outputs far below 0 give concentrations that underflow: no Dirichlet then."""
+    lawful = np.isfinite(concentration) & (concentration >= random.SMALLEST)
+    if not lawful.all():
+        n, g, k = (int(i) for i in np.argwhere(~lawful)[0])
+        raise InputError(
+            f"the concentration of cell {cells[n]!r}, gene {genes[g]!r}, state {k + 1} is "
+            f"{concentration[n, g, k]:g}, which no Dirichlet has; scale the data nearer to 1, or "
+            "choose other [networks]"
+        )
 
 
 def _meet_times(
