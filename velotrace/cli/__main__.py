@@ -1,0 +1,5 @@
+"""`python -m velotrace.cli`."""
+
+from velotrace.cli import main
+
+main()
