@@ -33,7 +33,8 @@ class Quantity:
         equation: where it is defined.
         section: the document's section that introduces it.
         sentence: what it is, in one sentence.
-        role: 'data', 'parameter', 'draw', 'value', or 'term' for a part of another value.
+        role: 'data', 'parameter', 'held' for what a reading holds in a parameter's place, 'draw',
+            'value', or 'term' for a part of another value.
     """
 
     name: str
@@ -70,6 +71,43 @@ _DECLARED = (
         "1",
         "Spliced RNA of a gene as measured in a cell, scaled.",
         "data",
+    ),
+    *(
+        Quantity(
+            f"{name}_free",
+            symbol,
+            ("gene",),
+            unit,
+            "—",
+            "2a",
+            f"What is held and trained in place of {what}, where θ is held as free values: "
+            "any real number, which a softplus maps to a positive one.",
+            "held",
+        )
+        for name, symbol, unit, what in (
+            ("alpha", r"\tilde\alpha_{g1}", "1", "the transcription rate"),
+            ("beta", r"\tilde\beta_g", "1", "the splicing rate"),
+            ("gamma", r"\tilde\gamma_g", "1", "the degradation rate"),
+            ("switch_time", r"\tilde t^s_g", "1", "the switch time"),
+            ("sigma_u", r"\tilde\sigma_{gu}", "1", "the standard deviation of unspliced RNA"),
+            ("sigma_s", r"\tilde\sigma_{gs}", "1", "the standard deviation of spliced RNA"),
+            ("variance_u", r"\tilde v_{gu}", "1", "the variance of unspliced RNA"),
+            ("variance_s", r"\tilde v_{gs}", "1", "the variance of spliced RNA"),
+        )
+    ),
+    *(
+        Quantity(
+            f"variance_{kind}",
+            rf"v_{{g{kind}}}",
+            ("gene",),
+            "abundance²",
+            "20, 21",
+            "2a",
+            f"Variance of {what} RNA around its prediction, where the reading holds the noise so; "
+            "its root is the standard deviation.",
+            "held",
+        )
+        for kind, what in (("u", "unspliced"), ("s", "spliced"))
     ),
     Quantity(
         "alpha",

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from velotrace.learning.optimisers import Info, adam_start, adam_step, clip, sgd_step
+from velotrace.model.holding import held_names, outside_domain
 from velotrace.model.objective import loss
-from velotrace.quantities import PARAMETERS, VOCABULARY
+from velotrace.quantities import VOCABULARY
 from velotrace.resources import data_path
 from velotrace.scenario import Resolved, resolve
 from velotrace.tape import Intervention, Tape, leaves, record
@@ -114,10 +115,16 @@ class Trace:
         entry = self.tape[name]
         return np.zeros_like(entry.value) if entry.adjoint is None else entry.adjoint
 
+    @property
+    def held(self) -> tuple[str, ...]:
+        """The names under which this reading holds θ; what the optimiser moves."""
+        return held_names(self.resolved.reading)
+
     def left_domain(self, optimiser: str) -> dict[str, list[str]]:
         """The parameters that a step takes out of their domain, with the genes.
 
-        Rates and standard deviations must stay positive, switch times between 0 and t_max.
+        Rates, standard deviations and variances must stay positive, switch times between 0 and
+        t_max; a free value may be any number.
 
         Args:
             optimiser: 'sgd' or 'adam'.
@@ -127,11 +134,8 @@ class Trace:
         """
         t_max = self.resolved.iteration.constants.t_max
         found = {}
-        for name in PARAMETERS:
-            updated = self.updates[optimiser][name]["updated"]
-            outside = updated < 0.0 if name == "alpha" else updated <= 0.0  # α = 0 is lawful
-            if name == "switch_time":
-                outside |= updated >= t_max
+        for name in self.held:
+            outside = outside_domain(name, self.updates[optimiser][name]["updated"], t_max)
             genes = [g for g, out in zip(self.resolved.genes, outside, strict=True) if out]
             if genes:
                 found[name] = genes

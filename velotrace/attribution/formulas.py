@@ -7,6 +7,7 @@ computed (see `expressions`). Beside the names of the vocabulary it may use
     tau            t3 − t_s, time since the start of repression
     c              c_k, scale of the standard deviation in this state
     t_max, u_star, s_star, prior, cells, kl_weight, switch_weight     constants; `cells` counts
+    alpha_open, …  1 where a free value is not clamped, 0 where it is
     conc_total     sum of the four concentrations of this cell and gene
     pi_others      sum of the other three components of π*
     g              −∂_a F(π_i; a, b)/(pdf (1 − π_i)), the implicit slope of the draw
@@ -61,6 +62,19 @@ def _by_state(to: str, of: str, by_state: dict[int, str]) -> list[Formula]:
 def _when(to: str, of: str, choice: str, by_choice: dict[str, str]) -> list[Formula]:
     return [Formula(to, of, text, when={choice: value}) for value, text in by_choice.items()]
 
+
+_HELD = [
+    *(
+        Formula(name, f"{name}_free", f"{name}_open*rise({name})")
+        for name in ("alpha", "beta", "gamma", "switch_time")
+    ),
+    *(
+        Formula(name, f"{name}_free", f"rise({name})")
+        for name in ("sigma_u", "sigma_s", "variance_u", "variance_s")
+    ),
+    Formula("sigma_u", "variance_u", "1/(2*sigma_u)"),
+    Formula("sigma_s", "variance_s", "1/(2*sigma_s)"),
+]
 
 _LATENT = [
     Formula("z", "mu_z", "1"),
@@ -201,7 +215,7 @@ _LOSS = [
 ]
 
 FORMULAS: tuple[Formula, ...] = (
-    *_LATENT, *_TIMES, *_SWITCH, *_PREDICTED, *_LIKELIHOOD, *_DIVERGENCES, *_LOSS,
+    *_HELD, *_LATENT, *_TIMES, *_SWITCH, *_PREDICTED, *_LIKELIHOOD, *_DIVERGENCES, *_LOSS,
 )  # fmt: skip
 """All of them, in order of computation."""
 

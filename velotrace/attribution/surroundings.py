@@ -9,8 +9,10 @@ import numpy as np
 from scipy.special import logsumexp
 
 from velotrace.attribution.expressions import ROUND_OFF, Measured
+from velotrace.model.distributions import softplus
+from velotrace.model.holding import upper_limit
 from velotrace.model.pathwise import beta_slope
-from velotrace.quantities import VOCABULARY
+from velotrace.quantities import RATES, VOCABULARY
 from velotrace.selection import dims_of
 from velotrace.walkthrough import Trace
 
@@ -99,6 +101,15 @@ def _weight(name: str) -> Callable[[Trace, At], float]:
     return lambda trace, at: getattr(trace.resolved.iteration.reading, name)
 
 
+def _open(name: str) -> Callable[[Trace, At], float]:
+    def is_open(trace: Trace, at: At) -> float:
+        limit = upper_limit(name, trace.resolved.iteration.constants.t_max)
+        free = np.float64(_value(trace, f"{name}_free", at))
+        return float(limit is None or softplus(free) <= limit)
+
+    return is_open
+
+
 _OTHERS: Mapping[str, Callable[[Trace, At], float]] = {
     "tau": _tau,
     "c": lambda trace, at: trace.resolved.iteration.constants.state_scale[at["state"] - 1],
@@ -114,4 +125,5 @@ _OTHERS: Mapping[str, Callable[[Trace, At], float]] = {
     "mixed_u": lambda trace, at: _mixed(trace, at, "u"),
     "mixed_s": lambda trace, at: _mixed(trace, at, "s"),
     "g": _implicit_slope,
+    **{f"{name}_open": _open(name) for name in RATES},
 }

@@ -182,10 +182,10 @@ def _differences(
 
 def _distance_to_pole(trace: Trace, name: str) -> np.ndarray | None:
     """With scvi-tools' denominator, how far β and γ are from the pole at γ − β = −1e-6."""
-    parameters = trace.resolved.parameters
-    if name not in ("beta", "gamma") or trace.resolved.iteration.reading.denominator == "exact":
+    rate = name.removesuffix("_free")  # a softplus brings no point nearer than it was
+    if rate not in ("beta", "gamma") or trace.resolved.iteration.reading.denominator == "exact":
         return None
-    return np.abs(parameters["gamma"] - parameters["beta"] + SCVI_EPS)
+    return np.abs(trace.tape["gamma"].value - trace.tape["beta"].value + SCVI_EPS)
 
 
 def _certificate(

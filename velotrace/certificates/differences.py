@@ -22,6 +22,7 @@ from typing import Any
 
 import numpy as np
 
+from velotrace.model.holding import NOISE
 from velotrace.quantities import PARAMETERS, VOCABULARY
 from velotrace.tape import Evaluation, Intervention, Shift, Tape, evaluate
 
@@ -31,7 +32,7 @@ STEPS = 2.0 ** -np.arange(4.0, 15.0, 2.0)
 _STENCIL = np.array([-2.0, -1.0, 1.0, 2.0])
 _WEIGHTS = np.array([1.0, -8.0, 8.0, -1.0]) / 12.0
 
-_POSITIVE = (*PARAMETERS, "concentration", "pi")
+_POSITIVE = (*PARAMETERS, *NOISE.values(), "concentration", "pi")
 _SMALLEST = 1e-150  # below, a step's reciprocal may overflow
 _MOST_NUMBERS = 4_000_000  # of one stacked run's largest array
 

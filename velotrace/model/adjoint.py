@@ -13,19 +13,23 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import numpy as np
+from scipy.special import expit
 
 from velotrace.model.distributions import (
     at_state,
     log_sum_exp,
     over_states,
     responsibilities,
+    softplus,
 )
+from velotrace.model.holding import NOISE, held_name, upper_limit
 from velotrace.model.objective import encoder_input
 from velotrace.model.pathwise import dirichlet_pullback_log
 from velotrace.model.readings import Reading
 from velotrace.model.records import Iteration, Parameters
 from velotrace.model.slopes import Decay, induction_slopes, repression_slopes
 from velotrace.model.special import trigamma
+from velotrace.quantities import PARAMETERS
 
 Array = np.ndarray
 Values = Mapping[str, Array]  # every named value of the forward pass
@@ -44,6 +48,7 @@ def backward(parameters: Parameters, iteration: Iteration, values: Values) -> Ad
         The adjoints by name, weights as 'encoder_z.0.W'. A value without a path has none.
     """
     adj: Adjoints = {}
+    held, parameters = parameters, natural(parameters, values)
     _loss(adj, values, iteration.reading)
     _likelihood(adj, values, parameters, iteration)
     _predictions(adj, values, parameters, iteration.reading)
@@ -53,7 +58,13 @@ def backward(parameters: Parameters, iteration: Iteration, values: Values) -> Ad
     _networks_of_z(adj, values, parameters, iteration)
     _posterior_of_z(adj, values, iteration)
     _encoder(adj, values, parameters, iteration)
+    _held_parameters(adj, values, held, iteration)
     return adj
+
+
+def natural(parameters: Parameters, values: Values) -> Parameters:
+    """θ by its natural names, wherever the forward pass has them from, beside what is held."""
+    return parameters | {name: values[name] for name in PARAMETERS if name not in parameters}
 
 
 # ---- from the loss to the likelihood --------------------------------------------------------
@@ -328,3 +339,21 @@ def _linear(
 def _over_cells(x: Array, like: Array) -> Array:
     """Sum over cells, in the shape of the parameter it belongs to."""
     return x.sum(axis=-2).reshape(like.shape)
+
+
+# ---- what θ is held as ----------------------------------------------------------------------
+
+
+def _held_parameters(
+    adj: Adjoints, values: Values, held: Parameters, iteration: Iteration
+) -> None:
+    """σ = √v hands back ½/σ; x = min(softplus(a), limit) hands back logistic(a) up to its limit."""
+    reading, t_max = iteration.reading, iteration.constants.t_max
+    for name in PARAMETERS:
+        of_value, kept = adj[name], held_name(name, reading)
+        if reading.noise_parameter == "variance" and name in NOISE:
+            of_value = adj[NOISE[name]] = of_value * 0.5 / values[name]
+        if reading.parameterisation == "softplus":
+            limit, free = upper_limit(name, t_max), held[kept]
+            inside = 1.0 if limit is None else softplus(free) <= limit
+            adj[kept] = of_value * expit(free) * inside

@@ -24,6 +24,7 @@ from velotrace.model.distributions import (
     per_state,
     softplus,
 )
+from velotrace.model.holding import natural_values
 from velotrace.model.networks import hidden_stack, perceptron
 from velotrace.model.readings import Reading
 from velotrace.model.records import Constants, Draws, Iteration, Parameters
@@ -37,7 +38,7 @@ def loss(parameters: Parameters, iteration: Iteration) -> Array:
     """The loss of one mini-batch, equation (27): −ELBO + λ Σ_g switch penalty.
 
     Args:
-        parameters: θ and φ.
+        parameters: θ and φ, as the reading holds them.
         iteration: data, draws, constants and reading, all held fixed.
 
     Returns:
@@ -46,6 +47,7 @@ def loss(parameters: Parameters, iteration: Iteration) -> Array:
     reading, constants = iteration.reading, iteration.constants
     u = named(iteration.unspliced, "unspliced")
     s = named(iteration.spliced, "spliced")
+    parameters = natural_values(parameters, reading, constants.t_max)
 
     posterior = infer(parameters, iteration, u, s)
     drawn = draw_states(posterior["concentration"], iteration.draws, reading)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Literal
 
@@ -39,6 +39,8 @@ class Reading:
             'spliced-first': all s, then all u.
         decoders: 'separate': two networks; 'shared-hidden': one set of hidden layers, two heads.
         denominator: of (4) and (8). 'exact', or 'eps': 1e-6 added to γ − β.
+        kl_warmup: epochs over which KL_z's weight rises from 0 to `kl_weight`; 0 for none.
+        switch_fades: whether λ is multiplied by 1 − (weight of KL_z), so that it fades in turn.
     """
 
     likelihood: Likelihood = "sampled-state"
@@ -52,6 +54,8 @@ class Reading:
     encoder_input: EncoderInput = "interleaved"
     decoders: Decoders = "separate"
     denominator: Denominator = "exact"
+    kl_warmup: int = 0
+    switch_fades: bool = False
 
     @property
     def draws_state(self) -> bool:
@@ -59,14 +63,55 @@ class Reading:
         return self.likelihood == "sampled-state"
 
 
+def in_force(reading: Reading, epoch: int) -> Reading:
+    """The reading with the two weights as they stand in an epoch.
+
+    w = kl_weight · min(1, epoch/kl_warmup); λ = switch_weight · (1 − w) where it fades.
+
+    Args:
+        reading: with its weights at the end of the warm-up.
+        epoch: from 0.
+
+    Returns:
+        The same without a schedule.
+
+    Example:
+        >>> now = in_force(SCVI_TOOLS, 100)
+        >>> now.kl_weight, round(now.switch_weight, 12)
+        (0.25, 0.15)
+    """
+    weight, switch = reading.kl_weight, reading.switch_weight
+    if reading.kl_warmup:
+        weight *= min(1.0, epoch / reading.kl_warmup)
+    if reading.switch_fades:
+        switch *= max(0.0, 1.0 - weight)
+    return replace(
+        reading, kl_weight=weight, switch_weight=switch, kl_warmup=0, switch_fades=False
+    )
+
+
 DOCUMENT = Reading()
 PAPER = Reading("separate-mixtures", "switch-time", switch_weight=0.2)
 JOINT = Reading("joint-mixture", "switch-time", switch_weight=0.2)
+SCVI_TOOLS = Reading(
+    "separate-mixtures",
+    "switch-time",
+    switch_weight=0.2,
+    reduction="mean",
+    latent_variance="softplus",
+    parameterisation="softplus",
+    noise_parameter="variance",
+    encoder_input="spliced-first",
+    decoders="shared-hidden",
+    denominator="eps",
+    kl_warmup=400,
+    switch_fades=True,
+)
 
 PRESETS: Mapping[str, Reading] = MappingProxyType(
-    {"document": DOCUMENT, "paper": PAPER, "joint": JOINT}
+    {"document": DOCUMENT, "paper": PAPER, "joint": JOINT, "scvi-tools": SCVI_TOOLS}
 )
-"""The readings that have a name; scvi-tools' own comes with training."""
+"""The readings that have a name."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,7 +33,10 @@ def backward_sections(trace: Trace) -> list[Section]:
     sentence = "Each number says by how much the loss rises per unit of the value."
     made = []
     for key, title, groups in _BACKWARD:
-        tables = [adjoints_table(trace, names) for names in groups]
+        free = [name for name in trace.held if name not in PARAMETERS]
+        if key == "back_theta" and free:  # what the optimiser moves in θ's place
+            groups = (*groups, free[:4], free[4:])
+        tables = [adjoints_table(trace, names) for names in groups if names]
         made.append(Section(key, f"3b · {title}", "backward", sentence, tables))
     return [*made, _weights_backward(trace)]
 
@@ -90,7 +93,7 @@ _MOMENTS = {
 
 def _moments_table(trace: Trace) -> Table:
     rows = []
-    for name in PARAMETERS:
+    for name in trace.held:
         info = trace.updates["adam"][name]
         for g, gene in enumerate(trace.coords["gene"]):
             rows.append([name, gene, *(number(info[part][g]) for part in _MOMENTS.values())])
@@ -100,7 +103,7 @@ def _moments_table(trace: Trace) -> Table:
 def _step_table(trace: Trace, optimiser: str) -> Table:
     leaving = trace.left_domain(optimiser)
     rows = []
-    for name in PARAMETERS:
+    for name in trace.held:
         info, old = trace.updates[optimiser][name], trace.tape[name].value
         for g, gene in enumerate(trace.coords["gene"]):
             numbers = [number(array[g]) for array in (old, info["change"], info["updated"])]
@@ -112,6 +115,8 @@ def _step_table(trace: Trace, optimiser: str) -> Table:
 def _domain_note(trace: Trace, optimiser: str) -> str:
     leaving = trace.left_domain(optimiser)
     if not leaving:
+        if trace.resolved.reading.parameterisation == "softplus":
+            return "Free values have no domain to leave."
         return "Every rate, time and standard deviation stays in its domain."
     places = "; ".join(f"{name} of gene {', '.join(genes)}" for name, genes in leaving.items())
     return f"Out of the domain after this step: {places}."

@@ -7,7 +7,8 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from velotrace.certificates import Report
-from velotrace.quantities import PARAMETERS, VOCABULARY
+from velotrace.quantities import VOCABULARY
+from velotrace.report import escape
 from velotrace.report.blocks import Table, adjoints_table, values_table
 from velotrace.report.checks import differences_table, exact_table
 from velotrace.report.tables import NO_PATH
@@ -86,7 +87,10 @@ def of_blocks(table: Table, units: Sequence[str] = (), **only: str) -> str:
         only: labels to keep, by header, such as cell='Cell 1'.
     """
     kept = [
-        [symbol(cell) if at < table.labels else typeset(cell) for at, cell in enumerate(row)]
+        [
+            _label(header, cell) if at < table.labels else typeset(cell)
+            for at, (header, cell) in enumerate(zip(table.headers, row, strict=True))
+        ]
         for row in table.rows
         if all(row[table.headers.index(header)] == label for header, label in only.items())
     ]
@@ -94,6 +98,11 @@ def of_blocks(table: Table, units: Sequence[str] = (), **only: str) -> str:
     for place, unit in enumerate(units, start=table.labels):
         heads[place] += f"<br>{unit}"
     return markdown(heads, kept, table.labels)
+
+
+def _label(header: str, text: str) -> str:
+    """A label of a row: a cell's or gene's name as it is, any other word as `symbol` has it."""
+    return escape.markdown(text) if header in ("cell", "gene") else symbol(text)
 
 
 def value_table(trace: Trace, *names: str, **only: str) -> str:
@@ -125,13 +134,13 @@ def _units(table: Table, names: Sequence[str], before: str) -> list[str]:
 def step_table(trace: Trace, optimiser: str) -> str:
     """What a step does to every parameter of θ, gene by gene."""
     leaving, rows = trace.left_domain(optimiser), []
-    for name in PARAMETERS:
+    for name in trace.held:
         info, entry = trace.updates[optimiser][name], trace.tape[name]
         for g, gene in enumerate(trace.coords["gene"]):
             new = shown(info["updated"][g])
             fate = "**left**" if gene in leaving.get(name, []) else "inside"
             slope = None if entry.adjoint is None else entry.adjoint[g]
-            row = [symbol(name), gene, fate, entry.value[g], slope, info["change"][g], new]
+            row = [symbol(name), escape.markdown(gene), fate, entry.value[g], slope, info["change"][g], new]
             rows.append(row)
     headers = ["parameter", "gene", "domain", "old", "gradient", "change", "new"]
     return markdown(headers, rows, 3)

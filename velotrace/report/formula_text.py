@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Mapping
 
 from velotrace.attribution.expressions import parsed
+from velotrace.quantities import RATES
 from velotrace.report.blocks import number
 from velotrace.report.symbols import PLAIN
 
@@ -25,6 +26,7 @@ _OWN_SYMBOLS: Mapping[str, str] = {
     "mixed_u": "log p(u)",
     "mixed_s": "log p(s)",
     "g": "g",
+    **{f"{name}_open": "open" for name in RATES},
 }
 _FUNCTIONS: Mapping[str, str] = {
     "digamma": "ψ",
@@ -33,6 +35,13 @@ _FUNCTIONS: Mapping[str, str] = {
     "Q_beta": "Q_β",
     "Q_gamma": "Q_γ",
     "Q_time": "Q_t",
+    "at_most": "min",
+    "root": "√",
+    "log_gamma": "logΓ",
+    "tanh": "tanh",
+    "relu": "relu",
+    "logistic": "logistic",
+    "softplus": "softplus",
 }
 
 LEGEND: Mapping[str, str] = {
@@ -46,11 +55,13 @@ LEGEND: Mapping[str, str] = {
     "mixed_s": "log p(s) = log Σ_k π*_k N_k(s)",
     "g": "g = −∂_a F(π*; a, b)/(pdf (1 − π*)), F the Beta distribution function, a the "
     "concentration and b the sum of the others",
+    **{f"{name}_open": "open is 1 up to the clamp, 0 beyond it" for name in RATES},
     "cells": "N is the number of cells",
     "switch_weight": "λ is the weight of the switch penalty",
     "kl_weight": "w is the weight of KL_z",
     "u_star": "u* is the highest cells' median of u",
     "s_star": "s* is the same cells' median of s",
+    "a": "a = x W + b, what the layer's weights make of its input x",
 }
 """What those symbols mean that the vocabulary does not have."""
 
@@ -85,6 +96,11 @@ def with_numbers(expression: str, numbers: Mapping[str, float]) -> str:
         '(1 − e^(−0.1 × 8))/0.1'
     """
     return _shown(parsed(expression), lambda name: signed(numbers[name]), " × ")[0]
+
+
+def shown(node: ast.expr, named: Named, times: str = " ") -> str:
+    """Text of a syntax tree, each name as `named` has it; `times` stands between two factors."""
+    return _shown(node, named, times)[0]
 
 
 def signed(value: float) -> str:
@@ -139,6 +155,9 @@ def _positive(text: str) -> str:
 
 def _call(node: ast.Call, named: Named, times: str) -> tuple[str, int]:
     assert isinstance(node.func, ast.Name)
+    if node.func.id == "total":
+        dims = ", ".join(dim.id for dim in node.args[1:] if isinstance(dim, ast.Name))
+        return f"Σ over {dims} of {_bound(node.args[0], _PRODUCT, named, times)}", _SIGN
     inner = [_shown(argument, named, times)[0] for argument in node.args]
     if node.func.id == "exp":
         return f"e^({inner[0]})", _ATOM

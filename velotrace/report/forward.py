@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from velotrace.quantities import PARAMETERS
 from velotrace.report.blocks import Section, Table, number, power_of_ten, values_table
 from velotrace.tape import leaves
 from velotrace.walkthrough import Trace
@@ -52,10 +53,17 @@ def _data_and_start(trace: Trace) -> list[Section]:
             "Rates, switch time and noise of each gene before the step.",
             ["alpha", "beta", "gamma", "switch_time"],
             ["sigma_u", "sigma_s"],
+            *_free_groups(trace),
             more=[_constants_table(trace)],
         ),
         _network_section(trace),
     ]
+
+
+def _free_groups(trace: Trace) -> list[list[str]]:
+    """What stands in θ's place where the reading holds it otherwise, in tables of four."""
+    free = [name for name in trace.held if name not in PARAMETERS]
+    return [free[start : start + 4] for start in range(0, len(free), 4)]
 
 
 def _constants_table(trace: Trace) -> Table:

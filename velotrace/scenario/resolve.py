@@ -13,7 +13,8 @@ import numpy as np
 from velotrace.data import Expression, closest, highest_cells, read_expression
 from velotrace.errors import InputError
 from velotrace.model import networks, objective, random
-from velotrace.model.readings import PRESET_OPTIMISERS, PRESETS, Optimiser, Reading
+from velotrace.model.holding import LARGEST_RATE, held_values
+from velotrace.model.readings import PRESET_OPTIMISERS, PRESETS, Optimiser, Reading, in_force
 from velotrace.model.records import Architecture, Constants, Draws, Iteration, Parameters
 from velotrace.quantities import PARAMETERS
 from velotrace.scenario.load import load
@@ -29,8 +30,9 @@ class Resolved:
         scenario: the same scenario with every key written out.
         expression: all cells of the data.
         cells: names of the mini-batch, in its order.
-        parameters: θ and φ at the start.
-        iteration: what the one iteration holds fixed.
+        parameters: θ and φ at the start, as the reading holds them.
+        iteration: what the one iteration holds fixed; its reading has the weights of epoch 0.
+        reading: the choices, weights as at the end of a warm-up.
         optimiser: settings of the step.
         architecture: sizes of the networks.
     """
@@ -40,6 +42,7 @@ class Resolved:
     cells: tuple[str, ...]
     parameters: Parameters
     iteration: Iteration
+    reading: Reading
     optimiser: Optimiser
     architecture: Architecture
 
@@ -93,12 +96,15 @@ def _resolve(scenario: Scenario, expression: Expression) -> Resolved:
     )
     phi = networks.initialise(architecture, len(genes), reading.decoders)
     pins = look_up_pins(scenario.pins, expression, cells, theta["switch_time"])
+    held = _held(theta, reading, genes)
     parameters, iteration = _iteration(
-        scenario, expression, cells, theta | phi, constants, reading, pins
+        scenario, expression, cells, held | phi, theta["switch_time"], constants, reading, pins
     )
     optimiser = _optimiser(scenario.optimiser, scenario.reading.preset)
-    spelled = _spelled_out(scenario, cells, upper, parameters, constants, reading, optimiser)
-    return Resolved(spelled, expression, cells, parameters, iteration, optimiser, architecture)
+    spelled = _spelled_out(scenario, cells, upper, theta, constants, reading, optimiser)
+    return Resolved(
+        spelled, expression, cells, parameters, iteration, reading, optimiser, architecture
+    )
 
 
 # ---- the parts ------------------------------------------------------------------------------
@@ -162,17 +168,26 @@ def _theta(scenario: Scenario, highest: np.ndarray, genes: tuple[str, ...]) -> P
     return theta
 
 
+def _held(theta: Parameters, reading: Reading, genes: tuple[str, ...]) -> Parameters:
+    """θ as the reading holds it; what a free value cannot stand for is refused."""
+    if reading.parameterisation == "softplus":
+        for name in ("alpha", "beta", "gamma"):
+            for gene, value in zip(genes, theta[name].tolist(), strict=True):
+                if not 0.0 < value <= LARGEST_RATE:
+                    raise InputError(
+                        f"key 'initial.{name}' is {value:g} for gene {gene!r}; with "
+                        f"parameterisation 'softplus' it must be above 0, at most {LARGEST_RATE:g}"
+                    )
+    return held_values(theta, reading)
+
+
 def _reading(keys: ReadingKeys) -> Reading:
-    if keys.preset not in PRESETS:
-        names = ", ".join(PRESETS)
-        raise InputError(f"key 'reading.preset' is {keys.preset!r}; this version runs {names}")
     chosen = keys.model_dump(exclude={"preset"}, exclude_none=True)
-    reading = replace(PRESETS[keys.preset], **chosen)
-    for name, value in (("parameterisation", "natural"), ("noise_parameter", "standard-deviation")):
-        given = getattr(reading, name)
-        if given != value:
-            raise InputError(f"key 'reading.{name}' is {given!r}; this version runs {value!r} only")
-    return reading
+    if "kl_weight" in chosen:  # a weight that is given holds from the start
+        chosen.setdefault("kl_warmup", 0)
+    if "switch_weight" in chosen:
+        chosen.setdefault("switch_fades", False)
+    return replace(PRESETS[keys.preset], **chosen)
 
 
 def _optimiser(keys: OptimiserKeys, preset: str) -> Optimiser:
@@ -187,12 +202,13 @@ def _iteration(
     expression: Expression,
     cells: tuple[str, ...],
     parameters: Parameters,
+    switch_time: np.ndarray,
     constants: Constants,
     reading: Reading,
     pins: Pins,
 ) -> tuple[Parameters, Iteration]:
     """Draw the noise, meet the pinned times by the decoder's biases, draw π and k."""
-    seed, genes = scenario.noise.seed, expression.genes
+    seed, genes, now = scenario.noise.seed, expression.genes, in_force(reading, 0)
     epsilon = random.draw_epsilon(seed, 0, len(expression.cells), scenario.networks.latent)
 
     def undrawn(of: Expression) -> Iteration:
@@ -200,10 +216,12 @@ def _iteration(
         nothing = np.zeros((len(rows), len(genes), 4))
         draws = Draws(epsilon[rows], nothing, None)
         activation = scenario.networks.activation
-        return Iteration(of.unspliced, of.spliced, draws, constants, reading, activation)
+        return Iteration(of.unspliced, of.spliced, draws, constants, now, activation)
 
     if pins.time:
-        parameters = _meet_times(parameters, undrawn(expression), expression, pins.time)
+        parameters = _meet_times(
+            parameters, switch_time, undrawn(expression), expression, pins.time
+        )
     iteration = undrawn(expression.take(cells))
     posterior = objective.infer(parameters, iteration, iteration.unspliced, iteration.spliced)
     _check_concentrations(posterior["concentration"], cells, genes)
@@ -234,7 +252,11 @@ def _check_concentrations(
 
 
 def _meet_times(
-    parameters: Parameters, everyone: Iteration, expression: Expression, times: dict[Pair, float]
+    parameters: Parameters,
+    switch_time: np.ndarray,
+    everyone: Iteration,
+    expression: Expression,
+    times: dict[Pair, float],
 ) -> Parameters:
     """Solve for the output biases of `decoder_ind` that give the pinned times.
 
@@ -249,7 +271,7 @@ def _meet_times(
     bias = layers[-1]["b"].copy()
     for (cell, gene), time in times.items():
         n, g = expression.cells.index(cell), expression.genes.index(gene)
-        rho = time / parameters["switch_time"][g]
+        rho = time / switch_time[g]
         bias[g] += math.log(rho) - math.log1p(-rho) - outputs[n, g]
     return parameters | {"decoder_ind": [*layers[:-1], {"W": layers[-1]["W"], "b": bias}]}
 
@@ -258,7 +280,7 @@ def _spelled_out(
     scenario: Scenario,
     cells: tuple[str, ...],
     upper: int,
-    parameters: Parameters,
+    theta: Parameters,
     constants: Constants,
     reading: Reading,
     optimiser: Optimiser,
@@ -271,7 +293,7 @@ def _spelled_out(
             "batch": scenario.batch.model_copy(update={"cells": list(cells)}),
             "reading": ReadingKeys(preset=scenario.reading.preset, **asdict(reading)),
             "initial": scenario.initial.model_copy(
-                update={name: parameters[name].tolist() for name in PARAMETERS}
+                update={name: theta[name].tolist() for name in PARAMETERS}
             ),
             "constants": scenario.constants.model_copy(
                 update={"u_star": constants.u_star.tolist(), "s_star": constants.s_star.tolist()}

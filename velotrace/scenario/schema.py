@@ -67,6 +67,8 @@ class ReadingKeys(Section):
     encoder_input: EncoderInput | None = None
     decoders: Decoders | None = None
     denominator: Denominator | None = None
+    kl_warmup: Annotated[int, Field(ge=0)] | None = None
+    switch_fades: bool | None = None
 
 
 class Initial(Section):

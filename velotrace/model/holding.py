@@ -1,0 +1,148 @@
+"""How θ is held: as natural values, or as free values that a softplus maps to lawful ones.
+
+A rate cannot be negative, but a step of gradient descent may make it so. A free value can be any
+real number: α = min(softplus(α_free), 50). scvi-tools holds its parameters so, and the noise as a
+variance. The rest of the model reads natural values only, by the names of `quantities.PARAMETERS`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import autograd.numpy as np
+import numpy
+from autograd.extend import defvjp, primitive
+
+from velotrace.model.distributions import softplus
+from velotrace.model.readings import Reading
+from velotrace.model.records import Parameters
+from velotrace.quantities import PARAMETERS
+from velotrace.tape import named
+
+Array = Any
+
+LARGEST_RATE = 50.0
+"""Where α, β and γ are clamped when they are held as free values; t_s is at t_max."""
+
+NOISE = {"sigma_u": "variance_u", "sigma_s": "variance_s"}
+"""What a standard deviation is the root of, where the reading speaks of variances."""
+
+
+def held_name(name: str, reading: Reading) -> str:
+    """The name under which a parameter is held and trained.
+
+    Example:
+        >>> held_name("alpha", Reading()), held_name("alpha", Reading(parameterisation="softplus"))
+        ('alpha', 'alpha_free')
+        >>> held_name("sigma_u", Reading(noise_parameter="variance"))
+        'variance_u'
+    """
+    if reading.noise_parameter == "variance":
+        name = NOISE.get(name, name)
+    return f"{name}_free" if reading.parameterisation == "softplus" else name
+
+
+def held_names(reading: Reading) -> tuple[str, ...]:
+    """θ as it is held, in the order of `quantities.PARAMETERS`."""
+    return tuple(held_name(name, reading) for name in PARAMETERS)
+
+
+@primitive
+def at_most(x: Array, limit: float) -> Array:
+    """min(x, limit); the slope is 1 up to the limit, the limit itself included, and 0 above."""
+    return numpy.minimum(x, limit)
+
+
+defvjp(at_most, lambda ans, x, limit: lambda g: g * (x <= limit), argnums=[0])
+
+
+def natural_values(parameters: Parameters, reading: Reading, t_max: float) -> Parameters:
+    """θ as the model reads it, beside everything that is held.
+
+    α = min(softplus(α_free), 50), likewise β and γ; t_s = min(softplus(t_s,free), t_max);
+    σ = softplus(σ_free), or σ = √v with v = softplus(v_free).
+
+    Args:
+        parameters: θ and φ as held.
+        reading: says how.
+        t_max: end of the time axis.
+
+    Returns:
+        The same, and 'alpha' … 'sigma_s'; nothing is added where θ is held as it is.
+    """
+    values = dict(parameters)
+    for name in PARAMETERS:
+        held = held_name(name, reading)
+        if held == name:
+            continue
+        value = parameters[held]
+        if reading.parameterisation == "softplus":
+            value = softplus(value)
+            limit = upper_limit(name, t_max)
+            if limit is not None:
+                value = at_most(value, limit)
+        if reading.noise_parameter == "variance" and name in NOISE:
+            if reading.parameterisation == "softplus":
+                value = named(value, NOISE[name])
+            value = np.sqrt(value)
+        values[name] = named(value, name)
+    return values
+
+
+def upper_limit(name: str, t_max: float) -> float | None:
+    """Where a free parameter is clamped; None for the noise, which is not."""
+    if name in NOISE:
+        return None
+    return t_max if name == "switch_time" else LARGEST_RATE
+
+
+def held_values(natural: Mapping[str, numpy.ndarray], reading: Reading) -> Parameters:
+    """The values to hold so that θ is as given: softplus undone, a variance from its root.
+
+    Args:
+        natural: 'alpha' … 'sigma_s'.
+        reading: says how they are held.
+
+    Returns:
+        By the names of `held_names`.
+
+    Example:
+        >>> natural = dict.fromkeys(PARAMETERS, numpy.array([0.5]))
+        >>> free = held_values(natural, Reading(parameterisation="softplus"))
+        >>> print(softplus(free["beta_free"]).round(12))
+        [0.5]
+    """
+    held = {}
+    for name in PARAMETERS:
+        value = natural[name]
+        if reading.noise_parameter == "variance" and name in NOISE:
+            value = value**2
+        if reading.parameterisation == "softplus":
+            value = value + numpy.log(-numpy.expm1(-value))  # log(e^y − 1) without overflow
+        held[held_name(name, reading)] = value
+    return held
+
+
+def outside_domain(name: str, values: numpy.ndarray, t_max: float) -> numpy.ndarray:
+    """Which values of θ, as held under this name, the model cannot use.
+
+    Args:
+        name: of `held_names`.
+        values: any shape.
+        t_max: end of the time axis.
+
+    Returns:
+        True where a rate is negative (or 0, but for α), a standard deviation or variance is not
+        positive, a switch time is not between 0 and t_max; a free value may be any number.
+
+    Example:
+        >>> outside_domain("beta", numpy.array([0.1, 0.0, -1.0]), 20.0).tolist()
+        [False, True, True]
+    """
+    if name.endswith("_free"):
+        return ~numpy.isfinite(values)
+    inside = values >= 0.0 if name == "alpha" else values > 0.0
+    if name == "switch_time":
+        inside &= values < t_max
+    return ~inside
