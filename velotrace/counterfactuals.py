@@ -93,7 +93,8 @@ def rerun(trace: Trace, changes: Mapping[str, Intervention]) -> Trace:
             tape = record(function, parameters, others)
         except ValueError as problem:  # a concentration that underflowed
             raise InputError(f"with {', '.join(changes)} changed so: {problem}") from None
-    made = Trace(replace(resolved, parameters=parameters), tape)
+    before = None if trace.before is None else replace(trace.before, gradient=None)
+    made = Trace(replace(resolved, parameters=parameters), tape, before)
     if not np.isfinite(made.loss):
         raise InputError(f"with {', '.join(changes)} changed so, the loss overflows float64")
     return made
@@ -154,7 +155,7 @@ def interventions(
         _refuse_two(made, chosen.name)
         made[chosen.name] = Cut(None if chosen.mask.all() else chosen.mask)
     for term in drop:
-        _check_term(trace, term)
+        check_term(term)
         _refuse_two(made, term)
         made[term] = Replace(0.0)
     return made
@@ -216,7 +217,12 @@ def _refuse_two(made: Mapping[str, Intervention], name: str) -> None:
         raise InputError(f"{name} is changed in two ways; choose one")
 
 
-def _check_term(trace: Trace, term: str) -> None:
+def check_term(term: str) -> None:
+    """Refuse what is no term of the loss, naming those that are.
+
+    Raises:
+        InputError: it is none.
+    """
     if term not in TERMS:
         hint = closest(term, TERMS)
         raise InputError(f"no term of the loss is named {term!r}{hint}; it is {', '.join(TERMS)}")
@@ -233,7 +239,8 @@ _SHARE: tuple[str, Test] = ("from 0 to 1", lambda values, t_max, x: (x >= 0.0) &
 _DOMAINS: Mapping[str, tuple[str, Test]] = {
     **dict.fromkeys(("unspliced", "spliced", "alpha"), _NOT_NEGATIVE),
     **dict.fromkeys(("u_switch", "s_switch", "u_bar", "s_bar"), _NOT_NEGATIVE),
-    **dict.fromkeys(("beta", "gamma", "sigma_u", "sigma_s", "concentration"), _POSITIVE),
+    **dict.fromkeys(("beta", "gamma", "concentration"), _POSITIVE),
+    **dict.fromkeys(("sigma_u", "sigma_s", "variance_u", "variance_s"), _POSITIVE),
     **dict.fromkeys(("rho_induction", "rho_repression", "pi"), _SHARE),
     "switch_time": (
         "greater than 0 and less than t_max",

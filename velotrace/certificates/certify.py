@@ -31,6 +31,9 @@ Both are the same sums in float64, in another order: some 200 operations of roun
 make 2e-14; the rest is room for terms of opposite sign that cancel to a fiftieth. Where they cancel
 further, `sensitivity.exact_bounds` measures it and allows as much."""
 
+_TINY = float(np.finfo(np.float64).tiny)
+"""Below it float64 has fewer digits, and a bound relative to the component may be 0."""
+
 MOST = 400
 """Components of one array that finite differences check unless told otherwise."""
 
@@ -131,7 +134,8 @@ def certify(trace: Trace, most: int = MOST) -> Report:
     moved_by = _before(trace, "concentration") if draw is not None else frozenset()
     certificates, without = [], []
     for name, entry in trace.tape.names.items():
-        if entry.adjoint is None and name not in by_hand:
+        left_out = name in resolved.iteration.dropped or not np.any(by_hand.get(name, 0.0))
+        if entry.adjoint is None and left_out:
             without.append(name)
             continue
         hand = by_hand.get(name, np.full(entry.value.shape, np.nan))
@@ -165,9 +169,10 @@ def _differences(
     parameters = trace.resolved.parameters
     components = checkable(name, value, most)
     find = partial(differentiate, function, parameters, name, value, noise, components)
-    corners = trace.resolved.iteration.activation == "relu"
+    iteration = trace.resolved.iteration
+    corners = iteration.activation == "relu" or iteration.reading.parameterisation == "softplus"
     if draw is None:
-        return find(reach=_distance_to_pole(trace, name), corners=corners)
+        return find(reach=_reach(trace, name), corners=corners)
     found = find(draw.follow, corners=corners)
     if len(found.components) == 0:
         return found
@@ -180,12 +185,27 @@ def _differences(
     return replace(found, bound=found.bound + reach)
 
 
-def _distance_to_pole(trace: Trace, name: str) -> np.ndarray | None:
-    """With scvi-tools' denominator, how far β and γ are from the pole at γ − β = −1e-6."""
+def _reach(trace: Trace, name: str) -> np.ndarray | None:
+    """How far the loss is known to be smooth, where that may be less than the value's own size.
+
+    With scvi-tools' denominator β and γ have a pole at γ − β = −1e-6. In the mixtures one state
+    takes over from another within 1 nat of its log density, which is d/(1 + |r|) of its mean.
+    """
+    iteration, tape = trace.resolved.iteration, trace.tape
     rate = name.removesuffix("_free")  # a softplus brings no point nearer than it was
-    if rate not in ("beta", "gamma") or trace.resolved.iteration.reading.denominator == "exact":
+    if rate in ("beta", "gamma") and iteration.reading.denominator == "eps":
+        return np.abs(tape["gamma"].value - tape["beta"].value + SCVI_EPS)
+    if iteration.reading.draws_state:
         return None
-    return np.abs(trace.tape["gamma"].value - trace.tape["beta"].value + SCVI_EPS)
+    if name in ("log_density_u", "log_density_s"):
+        return np.ones(tape[name].value.shape)
+    if name in ("u_bar", "s_bar"):
+        measured = iteration.unspliced if name == "u_bar" else iteration.spliced
+        sigma = tape[f"sigma_{name[0]}"].value
+        deviation = sigma[:, None] * iteration.constants.state_scale
+        residual = (measured[..., None] - tape[name].value) / deviation
+        return np.asarray(deviation / (1.0 + np.abs(residual)))
+    return None
 
 
 def _certificate(
@@ -194,7 +214,7 @@ def _certificate(
     largest = float(np.max(np.abs(tape), initial=0.0))
     scale = largest if largest > 0.0 else 1.0
     flat_tape, flat_hand = tape.ravel(), hand.ravel()
-    exact = np.full(tape.size, max(EXACT * scale, sensitivity))
+    exact = np.full(tape.size, max(EXACT * scale, sensitivity, _TINY))
     at = found.components
     tape_differences = _pair(flat_tape[at] - found.quotient, found.bound, scale)
     worst = _worst_place(flat_tape[at] - found.quotient, found.bound)

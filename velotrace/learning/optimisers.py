@@ -6,7 +6,7 @@ array at a time, so that a parameter's whole step can be read in one line of a t
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -104,19 +104,49 @@ def adam_step(
     return AdamState(step, first, second), info
 
 
-def clip(gradients: dict[str, np.ndarray], norm: float | None) -> dict[str, np.ndarray]:
-    """Scale all gradients together so that their joint norm is at most `norm`.
+def clip(gradient: np.ndarray, norm: float | None) -> np.ndarray:
+    """Scale a gradient so that its norm is at most `norm`.
 
     Args:
-        gradients: by parameter.
-        norm: the bound; None leaves them as they are.
+        gradient: all parameters in a row, shape (…, number of parameters); each row on its own.
+        norm: the bound; None leaves it as it is.
 
     Returns:
-        The gradients, each times norm / (joint norm) where that is below 1.
+        The gradient, times norm / (its norm) where that is below 1.
+
+    Example:
+        >>> clip(np.array([[3.0, 4.0], [0.3, 0.4]]), 1.0)
+        array([[0.6, 0.8],
+               [0.3, 0.4]])
     """
     if norm is None:
-        return gradients
-    largest = max(float(np.max(np.abs(g), initial=0.0)) for g in gradients.values()) or 1.0
-    joint = largest * np.sqrt(sum(float(np.sum((g / largest) ** 2)) for g in gradients.values()))
-    share = min(1.0, norm / joint) if joint > 0.0 else 1.0
-    return {name: share * gradient for name, gradient in gradients.items()}
+        return gradient
+    largest = gradient_norm(gradient)[..., None]
+    return np.where(largest > norm, gradient * (norm / np.maximum(largest, norm)), gradient)
+
+
+def gradient_norm(gradient: np.ndarray) -> np.ndarray:
+    """√Σ g² over the last axis, without overflow."""
+    largest = np.max(np.abs(gradient), axis=-1, keepdims=True, initial=0.0)
+    scale = np.where(largest > 0.0, largest, 1.0)
+    return np.asarray(np.sqrt(np.sum((gradient / scale) ** 2, axis=-1)) * scale[..., 0])
+
+
+def take_step(
+    parameters: np.ndarray, gradient: np.ndarray, memory: AdamState, settings: Optimiser
+) -> tuple[AdamState, Info]:
+    """One step of the optimiser that the settings name, after clipping.
+
+    Args:
+        parameters: all in a row, shape (…, number of parameters).
+        gradient: same shape.
+        memory: of Adam; plain gradient descent only counts its steps.
+        settings: of the step.
+
+    Returns:
+        The new memory and what happened inside: `sgd_step`'s or `adam_step`'s.
+    """
+    gradient = clip(gradient, settings.clip_norm)
+    if settings.name != "sgd":
+        return adam_step(parameters, gradient, memory, settings)
+    return replace(memory, step=memory.step + 1), sgd_step(parameters, gradient, settings)

@@ -35,6 +35,8 @@ Array = np.ndarray
 Values = Mapping[str, Array]  # every named value of the forward pass
 Adjoints = dict[str, Array]
 
+_TERMS = ("reconstruction", "kl_z", "kl_pi", "switch_penalty")
+
 
 def backward(parameters: Parameters, iteration: Iteration, values: Values) -> Adjoints:
     """∂L/∂value of every named value and every weight, in the order of document section 3b.
@@ -45,11 +47,12 @@ def backward(parameters: Parameters, iteration: Iteration, values: Values) -> Ad
         values: the named values of the forward pass, as `tape.evaluate` collects them.
 
     Returns:
-        The adjoints by name, weights as 'encoder_z.0.W'. A value without a path has none.
+        The adjoints by name, weights as 'encoder_z.0.W'. A value without a path has none;
+        what only a dropped term reads has 0.
     """
     adj: Adjoints = {}
     held, parameters = parameters, natural(parameters, values)
-    _loss(adj, values, iteration.reading)
+    _loss(adj, values, iteration)
     _likelihood(adj, values, parameters, iteration)
     _predictions(adj, values, parameters, iteration.reading)
     _start_of_repression(adj, values, parameters, iteration)
@@ -70,20 +73,27 @@ def natural(parameters: Parameters, values: Values) -> Parameters:
 # ---- from the loss to the likelihood --------------------------------------------------------
 
 
-def _loss(adj: Adjoints, values: Values, reading: Reading) -> None:
+def _loss(adj: Adjoints, values: Values, iteration: Iteration) -> None:
     """L = rec + Σ_n (w KL_z + Σ_g KL_π) + λ Σ_g penalty; a mean instead of Σ_n gives each 1/N."""
+    reading = iteration.reading
+    kept = {name: float(name not in iteration.dropped) for name in _TERMS}
     cells = values["kl_pi"].shape[-2]
     share = 1.0 if reading.reduction == "sum" else 1.0 / cells
     one = np.ones_like(values["loss"])
     adj["loss"] = adj["reconstruction"] = one
-    adj["log_likelihood"] = np.full_like(values["log_likelihood"], -share)
+    likely = -share * kept["reconstruction"]
+    adj["log_likelihood"] = np.full_like(values["log_likelihood"], likely)
     adj["kl_z"] = np.full_like(values["kl_z"], share * reading.kl_weight)
     adj["kl_pi"] = np.full_like(values["kl_pi"], share)
     adj["switch_penalty"] = np.full_like(values["switch_penalty"], reading.switch_weight)
-    adj["switch_penalty_u"] = adj["switch_penalty_s"] = adj["switch_penalty"]
-    adj["kl_z_trace"] = adj["kl_z_mean"] = 0.5 * adj["kl_z"]  # KL = ½ (tr + μᵀμ − log det − d)
-    adj["kl_z_log_det"] = -0.5 * adj["kl_z"]
-    adj["kl_pi_normaliser"] = adj["kl_pi_log_gamma"] = adj["kl_pi_digamma"] = adj["kl_pi"]
+    adj["switch_penalty_u"] = adj["switch_penalty_s"] = (
+        adj["switch_penalty"] * kept["switch_penalty"]
+    )
+    half = 0.5 * kept["kl_z"]  # KL = ½ (tr + μᵀμ − log det − d)
+    adj["kl_z_trace"] = adj["kl_z_mean"] = half * adj["kl_z"]
+    adj["kl_z_log_det"] = -half * adj["kl_z"]
+    of_terms = adj["kl_pi"] * kept["kl_pi"]
+    adj["kl_pi_normaliser"] = adj["kl_pi_log_gamma"] = adj["kl_pi_digamma"] = of_terms
 
 
 def _likelihood(
@@ -94,6 +104,9 @@ def _likelihood(
     scale = iteration.constants.state_scale
     for kind, measured in (("u", values["unspliced"]), ("s", values["spliced"])):
         sigma, mean = parameters[f"sigma_{kind}"], values[f"{kind}_bar"]
+        if f"log_density_{kind}" in iteration.dropped:
+            adj[f"{kind}_bar"], adj[f"sigma_{kind}"] = np.zeros_like(mean), np.zeros_like(sigma)
+            continue
         if iteration.reading.draws_state:  # only the drawn state counts: a quarter of the work
             state = values["state"]
             deviation = sigma * scale[state - 1]
@@ -178,9 +191,12 @@ def _start_of_repression(
     """u0 and s0 take in the penalty's pull 2λ(u0 − u*), and hand on to α, β, γ (and t_s)."""
     constants, reading = iteration.constants, iteration.reading
     alpha, beta, gamma = (parameters[name] for name in ("alpha", "beta", "gamma"))
-    pull = 2.0 * adj["switch_penalty"]
-    of_u = adj["u_switch"] = adj["u_switch"] + pull * (values["u_switch"] - constants.u_star)
-    of_s = adj["s_switch"] = adj["s_switch"] + pull * (values["s_switch"] - constants.s_star)
+    pull_u, pull_s = (
+        0.0 if f"switch_penalty_{kind}" in iteration.dropped else 2.0 * adj[f"switch_penalty_{kind}"]
+        for kind in ("u", "s")
+    )
+    of_u = adj["u_switch"] = adj["u_switch"] + pull_u * (values["u_switch"] - constants.u_star)
+    of_s = adj["s_switch"] = adj["s_switch"] + pull_s * (values["s_switch"] - constants.s_star)
     if reading.repression_start == "steady-state":  # α/β and α/γ: nothing reaches t_s
         adj["alpha"] = adj["alpha"] + of_u / beta + of_s / gamma
         adj["beta"] = adj["beta"] - of_u * alpha / beta**2
@@ -218,7 +234,7 @@ def _state_probabilities(adj: Adjoints, values: Values, iteration: Iteration) ->
     curvature = trigamma(np.concatenate([concentration, total], axis=-1))
     common = (total - states * prior) * curvature[..., -1:]
     pull = (concentration - prior) * curvature[..., :-1] - common
-    adj["concentration"] = adj["kl_pi"][..., None] * pull
+    adj["concentration"] = adj["kl_pi_digamma"][..., None] * pull
     if not iteration.reading.draws_state:  # a hard k hands nothing back
         of_log_pi = adj["pi"] * values["pi"]
         through_pi = dirichlet_pullback_log(values["pi"], concentration, of_log_pi)
@@ -259,11 +275,11 @@ def _posterior_of_z(adj: Adjoints, values: Values, iteration: Iteration) -> None
     ∂z/∂μ = 1, ∂z/∂logΣ = ½ e^(½ logΣ) ε;  ∂KL/∂μ = μ, ∂KL/∂logΣ = ½ (e^logΣ − 1).
     """
     mu, log_var = values["mu_z"], values["log_var_z"]
-    pull = adj["kl_z"][..., None]
+    of_trace, of_mean = (adj[f"kl_z_{term}"][..., None] for term in ("trace", "mean"))
     deviation = np.exp(0.5 * log_var)
-    adj["mu_z"] = adj["z"] + pull * mu
+    adj["mu_z"] = adj["z"] + of_mean * (2.0 * mu)
     through_z = adj["z"] * 0.5 * deviation * values["epsilon_z"]
-    adj["log_var_z"] = through_z + pull * 0.5 * np.expm1(log_var)
+    adj["log_var_z"] = through_z + of_trace * np.expm1(log_var)
 
 
 def _encoder(adj: Adjoints, values: Values, parameters: Parameters, iteration: Iteration) -> None:

@@ -134,15 +134,16 @@ def outside_domain(name: str, values: numpy.ndarray, t_max: float) -> numpy.ndar
 
     Returns:
         True where a rate is negative (or 0, but for α), a standard deviation or variance is not
-        positive, a switch time is not between 0 and t_max; a free value may be any number.
+        positive, a switch time is not between 0 and t_max. A free value may be any number;
+        infinity and NaN are none.
 
     Example:
         >>> outside_domain("beta", numpy.array([0.1, 0.0, -1.0]), 20.0).tolist()
         [False, True, True]
     """
-    if name.endswith("_free"):
-        return ~numpy.isfinite(values)
-    inside = values >= 0.0 if name == "alpha" else values > 0.0
+    inside = numpy.isfinite(values)
+    if not name.endswith("_free"):
+        inside &= values >= 0.0 if name == "alpha" else values > 0.0
     if name == "switch_time":
         inside &= values < t_max
     return ~inside

@@ -27,7 +27,7 @@ from velotrace.model.distributions import (
 from velotrace.model.holding import natural_values
 from velotrace.model.networks import hidden_stack, perceptron
 from velotrace.model.readings import Reading
-from velotrace.model.records import Constants, Draws, Iteration, Parameters
+from velotrace.model.records import Draws, Iteration, Parameters
 from velotrace.tape import named, no_gradient
 
 Array = Any
@@ -58,14 +58,20 @@ def loss(parameters: Parameters, iteration: Iteration) -> Array:
     velocity(parameters, predicted, drawn, reading)
 
     over_cells = np.sum if reading.reduction == "sum" else np.mean
-    reconstruction = named(-over_cells(np.sum(log_likelihood, axis=-1), axis=-1), "reconstruction")
-    kl_z = divergence_of_z(posterior["mu_z"], posterior["log_var_z"])
-    kl_pi = divergence_of_pi(posterior["concentration"], constants)
-    switch = switch_penalty(start, constants)
+    likelihood = over_cells(np.sum(log_likelihood, axis=-1), axis=-1)
+    reconstruction = term(-likelihood, "reconstruction", iteration)
+    kl_z = divergence_of_z(posterior["mu_z"], posterior["log_var_z"], iteration)
+    kl_pi = divergence_of_pi(posterior["concentration"], iteration)
+    switch = switch_penalty(start, iteration)
 
     divergence = over_cells(reading.kl_weight * kl_z + np.sum(kl_pi, axis=-1), axis=-1)
     penalty = reading.switch_weight * over_genes(switch)
     return named(reconstruction + divergence + penalty, "loss")
+
+
+def term(x: Array, name: str, iteration: Iteration) -> Array:
+    """A named term of the loss, or 0 in its place where the iteration leaves it out."""
+    return named(numpy.zeros(np.shape(x)) if name in iteration.dropped else x, name)
 
 
 def infer(parameters: Parameters, iteration: Iteration, u: Array, s: Array) -> States:
@@ -203,7 +209,7 @@ def compare_with_data(
     sd_u, sd_s = (per_state(parameters[name]) * scale for name in ("sigma_u", "sigma_s"))
     log_u = log_normal(per_state(u), predicted["u_bar"], sd_u)
     log_s = log_normal(per_state(s), predicted["s_bar"], sd_s)
-    log_u, log_s = named(log_u, "log_density_u"), named(log_s, "log_density_s")
+    log_u, log_s = term(log_u, "log_density_u", iteration), term(log_s, "log_density_s", iteration)
     if reading.draws_state:
         state = drawn["state"]
         return named(at_state(log_u, state) + at_state(log_s, state), "log_likelihood")
@@ -229,29 +235,30 @@ def velocity(parameters: Parameters, predicted: States, drawn: States, reading: 
     return named(moving, "velocity")
 
 
-def divergence_of_z(mu_z: Array, log_var_z: Array) -> Array:
+def divergence_of_z(mu_z: Array, log_var_z: Array, iteration: Iteration) -> Array:
     """KL(q(z | u, s) ‖ N(0, I)) of each cell, doc (1), in closed form; shape (cell,)."""
     trace, mean, log_det, dimension = distributions.kl_standard_normal_terms(mu_z, log_var_z)
     trace, mean = named(trace, "kl_z_trace"), named(mean, "kl_z_mean")
     log_det = named(log_det, "kl_z_log_det")
     dimension = named(np.array(float(dimension)), "kl_z_dimension")
-    return named(0.5 * (trace + mean - log_det - dimension), "kl_z")
+    return term(0.5 * (trace + mean - log_det - dimension), "kl_z", iteration)
 
 
-def divergence_of_pi(concentration: Array, constants: Constants) -> Array:
+def divergence_of_pi(concentration: Array, iteration: Iteration) -> Array:
     """KL(q(π | z*) ‖ Dirichlet prior) of each cell and gene, doc (2) corrected; (cell, gene)."""
-    terms = distributions.kl_dirichlet_terms(concentration, constants.pi_prior)
+    terms = distributions.kl_dirichlet_terms(concentration, iteration.constants.pi_prior)
     normaliser = named(terms[0], "kl_pi_normaliser")
     log_gamma = named(terms[1], "kl_pi_log_gamma")
     digamma = named(terms[2], "kl_pi_digamma")
-    return named(normaliser + log_gamma + digamma, "kl_pi")
+    return term(normaliser + log_gamma + digamma, "kl_pi", iteration)
 
 
-def switch_penalty(start: States, constants: Constants) -> Array:
+def switch_penalty(start: States, iteration: Iteration) -> Array:
     """(u0 − u*)² + (s0 − s*)² of each gene, (26); shape (gene,)."""
-    of_u = named((start["u_switch"] - constants.u_star) ** 2, "switch_penalty_u")
-    of_s = named((start["s_switch"] - constants.s_star) ** 2, "switch_penalty_s")
-    return named(of_u + of_s, "switch_penalty")
+    u_star, s_star = iteration.constants.u_star, iteration.constants.s_star
+    of_u = term((start["u_switch"] - u_star) ** 2, "switch_penalty_u", iteration)
+    of_s = term((start["s_switch"] - s_star) ** 2, "switch_penalty_s", iteration)
+    return term(of_u + of_s, "switch_penalty", iteration)
 
 
 def over_genes(x: Array) -> Array:

@@ -66,6 +66,7 @@ class Iteration:
         constants: t_max, c, prior, u*, s*.
         reading: the choices.
         activation: between the layers of all networks.
+        dropped: terms that are left out of the loss, to see what they are for.
     """
 
     unspliced: np.ndarray
@@ -74,6 +75,7 @@ class Iteration:
     constants: Constants
     reading: Reading
     activation: Activation
+    dropped: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import tomllib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -35,9 +36,38 @@ def load(path: Path) -> Scenario:
     ) as problem:  # tomllib's own, and numbers or nesting too long
         raise InputError(f"{path}: not TOML: {problem}") from None
     try:
+        return _validated(raw)
+    except InputError as problem:
+        raise InputError(f"{path}: {problem}") from None
+
+
+def under_reading(scenario: Scenario, reading: Mapping[str, Any]) -> Scenario:
+    """The same scenario read otherwise.
+
+    Args:
+        scenario: as loaded.
+        reading: keys of [reading]. A preset stands for itself, with its own optimiser: the file's
+            [reading] and [optimiser] go. Single choices alone are laid over the file's.
+
+    Returns:
+        A scenario with another [reading].
+
+    Raises:
+        InputError: a key is unknown or unusable.
+    """
+    raw = resolved_dict(scenario)
+    if "preset" in reading:
+        raw |= {"reading": dict(reading), "optimiser": {}}
+    else:
+        raw["reading"] |= reading
+    return _validated(raw)
+
+
+def _validated(raw: dict[str, Any]) -> Scenario:
+    try:
         return Scenario.model_validate(raw)
     except ValidationError as problem:
-        raise InputError(f"{path}: {_first_line(problem, raw)}") from None
+        raise InputError(_first_line(problem, raw)) from None
 
 
 def resolved_dict(scenario: Scenario) -> dict[str, Any]:
@@ -108,6 +138,7 @@ _PLAIN_WORDS = {
     "float_type": "it must be a number",
     "int_type": "it must be a whole number",
     "string_type": "it must be text",
+    "bool_type": "it must be true or false",
     "list_type": "it must be a list",
     "model_type": "it must be a table",
     "dict_type": "it must be a table",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -13,11 +14,11 @@ import numpy as np
 from velotrace.data import Expression, closest, highest_cells, read_expression
 from velotrace.errors import InputError
 from velotrace.model import networks, objective, random
-from velotrace.model.holding import LARGEST_RATE, held_values
+from velotrace.model.holding import LARGEST_RATE, NOISE, held_values
 from velotrace.model.readings import PRESET_OPTIMISERS, PRESETS, Optimiser, Reading, in_force
 from velotrace.model.records import Architecture, Constants, Draws, Iteration, Parameters
 from velotrace.quantities import PARAMETERS
-from velotrace.scenario.load import load
+from velotrace.scenario.load import load, under_reading
 from velotrace.scenario.pins import Pair, Pins, look_up_pins
 from velotrace.scenario.schema import OptimiserKeys, PerGene, ReadingKeys, Scenario
 
@@ -52,11 +53,12 @@ class Resolved:
         return self.expression.genes
 
 
-def resolve(path: Path) -> Resolved:
+def resolve(path: Path, reading: Mapping[str, Any] | None = None) -> Resolved:
     """Load a scenario file and its data and work everything out.
 
     Args:
         path: the scenario; its data file is looked for beside it.
+        reading: keys of [reading] to use instead of the file's, as `load.under_reading` takes them.
 
     Returns:
         The records to run.
@@ -71,12 +73,14 @@ def resolve(path: Path) -> Resolved:
         raise InputError(f"{path}: {given}; it must be a CSV file, looked for at {table}")
     expression = read_expression(table)
     try:
-        return _resolve(scenario, expression)
+        if reading is not None:
+            scenario = under_reading(scenario, reading)
+        return work_out(scenario, expression)
     except InputError as problem:
         raise InputError(f"{path}: {problem}") from None
 
 
-def _resolve(scenario: Scenario, expression: Expression) -> Resolved:
+def work_out(scenario: Scenario, expression: Expression) -> Resolved:
     cells = _batch(scenario, expression)
     upper = _upper_cells(scenario, expression)
     highest = highest_cells(expression, upper)
@@ -159,26 +163,32 @@ def _theta(scenario: Scenario, highest: np.ndarray, genes: tuple[str, ...]) -> P
         if name == "switch_time":
             t_max = scenario.constants.t_max
             limits, allowed = f"between 0 and t_max = {t_max:g}", (values > 0.0) & (values < t_max)
-        if not allowed.all():
-            gene = int(np.argmin(allowed))
-            raise InputError(
-                f"key 'initial.{name}' is {values[gene]:g} for gene {genes[gene]!r}; "
-                f"it must be {limits}"
-            )
+        _refuse_unless(allowed, name, values, genes, limits)
     return theta
 
 
 def _held(theta: Parameters, reading: Reading, genes: tuple[str, ...]) -> Parameters:
-    """θ as the reading holds it; what a free value cannot stand for is refused."""
+    """θ as the reading holds it; what cannot be held so is refused."""
     if reading.parameterisation == "softplus":
+        limits = f"above 0, at most {LARGEST_RATE:g}, with parameterisation 'softplus'"
         for name in ("alpha", "beta", "gamma"):
-            for gene, value in zip(genes, theta[name].tolist(), strict=True):
-                if not 0.0 < value <= LARGEST_RATE:
-                    raise InputError(
-                        f"key 'initial.{name}' is {value:g} for gene {gene!r}; with "
-                        f"parameterisation 'softplus' it must be above 0, at most {LARGEST_RATE:g}"
-                    )
+            allowed = (theta[name] > 0.0) & (theta[name] <= LARGEST_RATE)
+            _refuse_unless(allowed, name, theta[name], genes, limits)
+    if reading.noise_parameter == "variance":  # so that the square neither vanishes nor overflows
+        limits = "from 1e-150 to 1e150 where the noise parameter is a variance"
+        for name in NOISE:
+            allowed = (theta[name] >= 1e-150) & (theta[name] <= 1e150)
+            _refuse_unless(allowed, name, theta[name], genes, limits)
     return held_values(theta, reading)
+
+
+def _refuse_unless(
+    allowed: np.ndarray, name: str, values: np.ndarray, genes: tuple[str, ...], limits: str
+) -> None:
+    if not allowed.all():
+        gene = int(np.argmin(allowed))
+        given = f"key 'initial.{name}' is {values[gene]:g} for gene {genes[gene]!r}"
+        raise InputError(f"{given}; it must be {limits}")
 
 
 def _reading(keys: ReadingKeys) -> Reading:

@@ -1,0 +1,114 @@
+"""Commands on trainings: train, retrace."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from velotrace.cli.iteration import trace
+from velotrace.cli.options import CutOption, DropOption, Format, ScenarioArgument, SetOption
+from velotrace.cli.output import progress, say
+from velotrace.errors import InputError
+
+
+class Kept(StrEnum):
+    """What a history keeps."""
+
+    all = "all"
+    theta = "theta"
+
+
+def train(
+    scenario: ScenarioArgument = None,
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", metavar="RUN", help="Folder of the training.")
+    ] = None,
+    epochs: Annotated[int | None, typer.Option(min=1, help="Passes through the data.")] = None,
+    batch_size: Annotated[
+        int | None, typer.Option(min=1, help="Cells of a mini-batch; all, or 256, if not given.")
+    ] = None,
+    seeds: Annotated[int | None, typer.Option(min=1, help="Runs that train at once.")] = None,
+    drop: DropOption = [],  # noqa: B006
+    history: Annotated[
+        Kept | None, typer.Option(help="'theta' leaves out the values of cells.")
+    ] = None,
+    checkpoint_every: Annotated[
+        int | None, typer.Option(min=1, help="Epochs between checkpoints; 50 if not given.")
+    ] = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with the run, or start it if there is none.")
+    ] = False,
+) -> None:
+    """Train, keeping every epoch, into the folder RUN.
+
+    A killed training goes on with --resume and ends bit for bit as if it had not been.
+    """
+    from velotrace.counterfactuals import check_term
+    from velotrace.learning import runs
+    from velotrace.learning.ensemble import CHECKPOINT_EVERY, Settings
+    from velotrace.resources import data_path
+
+    if output is None:
+        raise InputError("name the folder of the training: velotrace train … -o RUN")
+    for term in drop:
+        check_term(term)
+    dropped = tuple(sorted(set(drop)))
+    if resume and output.exists() and (not output.is_dir() or any(output.iterdir())):
+        opened = runs.open_run(output)
+        kept, then = history is None or history is Kept.all, opened.settings
+        asked = Settings(
+            epochs or then.epochs,
+            batch_size or then.batch_size,
+            seeds or then.seeds,
+            then.by_cell if history is None else kept,
+            dropped or then.dropped,
+            checkpoint_every or then.checkpoint_every,
+        )
+        run = runs.resume(opened, asked, scenario)
+    else:
+        if epochs is None:
+            raise InputError("say for how many epochs: velotrace train … --epochs N")
+        settings = Settings(
+            epochs,
+            batch_size,
+            seeds or 1,
+            history is not Kept.theta,
+            dropped,
+            checkpoint_every or CHECKPOINT_EVERY,
+        )
+        run = runs.start(scenario or data_path("walkthrough.toml"), output, settings)
+    with progress("Training", run.settings.epochs) as done:
+        state = runs.train(run, done)
+    for left in state.left:
+        say(f"stopped: {runs.stopped(run, left)}", err=True)
+    say(f"{output} has {state.epoch} epochs; try: velotrace retrace {output} --epoch 0")
+
+
+def retrace(
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a training.")],
+    epoch: Annotated[int, typer.Option(min=0, help="Epoch, from 0.")],
+    batch: Annotated[int, typer.Option(min=0, help="Mini-batch of the epoch, from 0.")] = 0,
+    seed: Annotated[
+        int | None, typer.Option(min=0, help="Noise seed, where several trained at once.")
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", help="Folder to write all tables to.")
+    ] = None,
+    style: Annotated[
+        Format | None,
+        typer.Option("--format", help="Of the files (csv), or of what is printed (tables)."),
+    ] = None,
+    values: SetOption = [],  # noqa: B006
+    cut: CutOption = [],  # noqa: B006
+    drop: DropOption = [],  # noqa: B006
+) -> None:
+    """Print one iteration of a training, bit for bit the one that trained.
+
+    Every command that takes a scenario takes RUN@EPOCH/BATCH as well, such as
+    `velotrace explain alpha RUN@10/0` or `velotrace check RUN@10/0`.
+    """
+    place = f"{run}@{epoch}/{batch}" if seed is None else f"{run}@{epoch}/{batch}/{seed}"
+    trace(Path(place), output, style, values, cut, drop)

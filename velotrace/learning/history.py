@@ -1,0 +1,230 @@
+"""What a training leaves behind: every number of interest of every epoch, as one data set."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from velotrace.errors import InputError
+from velotrace.learning.training import Plan, State, Step
+from velotrace.model.holding import natural_values
+from velotrace.model.readings import in_force
+from velotrace.quantities import PARAMETERS, VOCABULARY
+
+if TYPE_CHECKING:
+    import xarray
+
+LOSS_TERMS = ("loss", "reconstruction", "kl_z", "kl_pi", "switch_penalty")
+"""Of each mini-batch; the divergences and the penalty summed over it, before their weights."""
+
+MOST_BYTES = 2_000_000_000
+"""Of a history; above, the values of cells must be left out."""
+
+BY_CELL = ("concentration", "pi", "time_induction", "time_repression", "velocity")
+"""Kept for each cell and gene as its mini-batch of the epoch computed them."""
+
+DRAWN = "drawn_state"
+"""The name of k in a history, where `state` labels a dimension."""
+
+
+@dataclass(frozen=True)
+class Field:
+    """One array of the history.
+
+    Attributes:
+        dims: after the epoch.
+        about: one sentence.
+        unit: of measure.
+    """
+
+    dims: tuple[str, ...]
+    about: str
+    unit: str
+
+
+def fields(plan: Plan, by_cell: bool = True) -> dict[str, Field]:
+    """What is kept of every epoch.
+
+    Args:
+        plan: of the training.
+        by_cell: whether the values of cells are among it.
+
+    Returns:
+        Fields by name.
+    """
+    found = {
+        name: Field(("batch", "seed"), VOCABULARY[name].sentence, VOCABULARY[name].unit)
+        for name in LOSS_TERMS
+    }
+    norm = "Norm of the gradient of a mini-batch, before clipping"
+    found["gradient_norm"] = Field(("batch", "seed"), f"{norm}.", "1")
+    found["gradient_norm_of"] = Field(
+        ("batch", "seed", "parameter"), f"{norm}: of one parameter's or network's part.", "1"
+    )
+    found["kl_weight"] = Field((), "Weight of KL_z in this epoch.", "1")
+    found["switch_weight"] = Field((), "Weight of the switch penalty in this epoch.", "1")
+    for name in PARAMETERS:
+        about = f"{VOCABULARY[name].sentence[:-1]}, after the epoch."
+        found[name] = Field(("seed", "gene"), about, VOCABULARY[name].unit)
+    if by_cell:
+        for name in BY_CELL:
+            found[name] = _of_cells(name, VOCABULARY[name].sentence)
+        if plan.reading.draws_state:
+            found[DRAWN] = _of_cells("state", VOCABULARY["state"].sentence)
+        for name in _responsibilities(plan):
+            about = "Share of the likelihood that each state answers for."
+            found[name] = Field(("seed", "cell", "gene", "state"), about, "1")
+    return found
+
+
+def _of_cells(name: str, about: str) -> Field:
+    return Field(("seed", *VOCABULARY[name].dims), about, VOCABULARY[name].unit)
+
+
+def _responsibilities(plan: Plan) -> dict[str, str]:
+    """Names of the responsibilities, with the log density whose adjoint holds them."""
+    if plan.reading.draws_state:
+        return {}
+    if plan.reading.likelihood == "joint-mixture":
+        return {"responsibility": "log_density_u"}
+    return {"responsibility_u": "log_density_u", "responsibility_s": "log_density_s"}
+
+
+@dataclass(frozen=True)
+class History:
+    """Arrays with room for every epoch, filled one step at a time.
+
+    Attributes:
+        plan: of the training.
+        coords: labels of seed, cell, gene, state, parameter and batch.
+        fields: what is kept.
+        arrays: by name, the epoch first; NaN where nothing has been put yet.
+    """
+
+    plan: Plan
+    coords: dict[str, list[Any]]
+    fields: dict[str, Field]
+    arrays: dict[str, np.ndarray]
+
+    @classmethod
+    def empty(
+        cls, plan: Plan, cells: tuple[str, ...], genes: tuple[str, ...], epochs: int, by_cell: bool
+    ) -> History:
+        """A history with room for a number of epochs.
+
+        Raises:
+            InputError: it would not fit into 2 GB.
+        """
+        coords: dict[str, list[Any]] = {
+            "batch": list(range(plan.batches)),
+            "seed": list(plan.seeds),
+            "parameter": list(_groups(plan)),
+            "cell": list(cells),
+            "gene": list(genes),
+            "state": [1, 2, 3, 4],
+        }
+        kept = fields(plan, by_cell)
+        shapes = {
+            name: (epochs, *(len(coords[dim]) for dim in field.dims))
+            for name, field in kept.items()
+        }
+        size = 8 * sum(int(np.prod(shape)) for shape in shapes.values())
+        if size > MOST_BYTES:
+            least = "" if not by_cell else "; leave out the values of cells: --history theta"
+            raise InputError(
+                f"the history of {epochs} epochs would take {size / 1e9:.1f} GB, more than "
+                f"{MOST_BYTES / 1e9:.0f} GB{least}"
+            )
+        arrays = {name: np.full(shape, np.nan) for name, shape in shapes.items()}
+        return cls(plan, coords, kept, arrays)
+
+    def put_step(self, epoch: int, batch: int, state: State, step: Step) -> None:
+        """Keep what a step computed; runs that have stopped leave NaN.
+
+        Args:
+            epoch: from 0.
+            batch: its number in the epoch.
+            state: before the step.
+            step: what it computed.
+        """
+        arrays, going = self.arrays, state.going
+        everyone = bool(going.all())
+        for name in LOSS_TERMS:
+            value = step.values[name]
+            value = value.reshape(len(going), -1).sum(axis=1) if value.ndim > 1 else value
+            arrays[name][epoch, batch] = value if everyone else np.where(going, value, np.nan)
+        squares = np.add.reduceat(step.gradient**2, list(_groups(self.plan).values()), axis=1)
+        if not everyone:
+            squares = np.where(going[:, None], squares, np.nan)
+        arrays["gradient_norm_of"][epoch, batch] = np.sqrt(squares)
+        arrays["gradient_norm"][epoch, batch] = np.sqrt(squares.sum(axis=1))
+        if "pi" in arrays:
+            self._put_cells(epoch, step, going)
+
+    def _put_cells(self, epoch: int, step: Step, going: np.ndarray) -> None:
+        runs, cells = np.flatnonzero(going)[:, None], step.cells[going]
+        for name in BY_CELL:
+            self.arrays[name][epoch][runs, cells] = step.values[name][going]
+        if DRAWN in self.arrays:
+            self.arrays[DRAWN][epoch][runs, cells] = step.values["state"][going]
+        for name, source in _responsibilities(self.plan).items():
+            whole = step.adjoints["log_likelihood"][..., None]
+            shares = step.adjoints[source] / np.where(whole == 0.0, np.nan, whole)
+            self.arrays[name][epoch][runs, cells] = shares[going]
+
+    def put_epoch(self, epoch: int, state: State) -> None:
+        """Keep θ as it stands after an epoch, and the weights that were in force."""
+        now = in_force(self.plan.reading, epoch)
+        self.arrays["kl_weight"][epoch] = now.kl_weight
+        self.arrays["switch_weight"][epoch] = now.switch_weight
+        theta = theta_of(self.plan, state)
+        for name in PARAMETERS:
+            self.arrays[name][epoch] = np.where(state.going[:, None], theta[name], np.nan)
+
+    def dataset(self, state: State) -> xarray.Dataset:
+        """The epochs that are done, with labels, units and sentences.
+
+        Beside the fields: θ before the first epoch (`alpha_start` …), and `left_step`, the step in
+        which a run left its domain, −1 for those that did not.
+        """
+        import xarray
+
+        epochs, plan = state.epoch, self.plan
+        variables: dict[str, Any] = {}
+        for name, field in self.fields.items():
+            about = {"long_name": field.about, "units": field.unit}
+            variables[name] = (("epoch", *field.dims), self.arrays[name][:epochs], about)
+        start = theta_of(plan, State(0, plan.start, state.memory))
+        for name in PARAMETERS:
+            about = {"long_name": f"{VOCABULARY[name].sentence[:-1]}, before the first epoch."}
+            variables[f"{name}_start"] = (("seed", "gene"), start[name], about)
+        left_step = np.full(len(plan.seeds), -1, dtype=np.int32)
+        for left in state.left:
+            left_step[left.run] = left.step
+        about = {"long_name": "Step in which a run left its domain and stopped; -1 for none."}
+        variables["left_step"] = (("seed",), left_step, about)
+        used = {dim for dims, *_ in variables.values() for dim in dims}
+        coords = {dim: labels for dim, labels in self.coords.items() if dim in used}
+        return xarray.Dataset(variables, {"epoch": np.arange(epochs), **coords})
+
+    def load(self, dataset: xarray.Dataset, epochs: int) -> None:
+        """Take over the first epochs of an earlier history."""
+        for name, array in self.arrays.items():
+            array[:epochs] = dataset[name].to_numpy()[:epochs]
+
+
+def _groups(plan: Plan) -> dict[str, int]:
+    """Where each parameter of θ and each network begins in a row."""
+    starts: dict[str, int] = {}
+    for path, place in plan.layout.places.items():
+        starts.setdefault(path.partition(".")[0], place.start)
+    return starts
+
+
+def theta_of(plan: Plan, state: State) -> dict[str, np.ndarray]:
+    """θ in natural values, shape (run, gene) each."""
+    held = plan.layout.nested(state.rows)
+    natural = natural_values(held, plan.reading, plan.constants.t_max)
+    return {name: natural[name][:, 0] for name in PARAMETERS}

@@ -1,0 +1,247 @@
+"""Training: many steps, several seeds at once as one more dimension.
+
+A step is the walkthrough's: draws, forward pass, backward pass by hand, optimiser. Whatever a step
+needs beyond the parameters follows from (seed, purpose, step), so any step can be made again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from functools import partial
+
+import numpy as np
+
+from velotrace.learning.layout import Layout
+from velotrace.learning.optimisers import AdamState, take_step
+from velotrace.model import random
+from velotrace.model.adjoint import backward
+from velotrace.model.holding import held_names, outside_domain
+from velotrace.model.objective import infer, loss
+from velotrace.model.readings import Optimiser, Reading, in_force
+from velotrace.model.records import Activation, Constants, Draws, Iteration, Parameters
+from velotrace.tape import evaluate
+
+LARGEST_BATCH = 256
+"""Cells of a mini-batch unless told otherwise, as in scvi-tools."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a training holds fixed.
+
+    Attributes:
+        unspliced: u of all cells, shape (cell, gene).
+        spliced: s of all cells, same shape.
+        constants: t_max, c, prior, u*, s*.
+        reading: the choices; its weights as at the end of a warm-up.
+        activation: of the networks.
+        latent: dimensions of z.
+        optimiser: settings of a step.
+        layout: of one run's parameters.
+        start: the first parameters, shape (run, parameter).
+        seeds: of each run's draws and batches.
+        batch_size: cells of a mini-batch; the last one of an epoch holds what is left.
+        dropped: terms that are left out of the loss.
+    """
+
+    unspliced: np.ndarray
+    spliced: np.ndarray
+    constants: Constants
+    reading: Reading
+    activation: Activation
+    latent: int
+    optimiser: Optimiser
+    layout: Layout
+    start: np.ndarray
+    seeds: tuple[int, ...]
+    batch_size: int
+    dropped: frozenset[str] = frozenset()
+
+    @property
+    def cells(self) -> int:
+        """How many cells the data have."""
+        return len(self.unspliced)
+
+    @property
+    def batches(self) -> int:
+        """Mini-batches of one epoch."""
+        return -(-self.cells // self.batch_size)
+
+
+@dataclass(frozen=True)
+class Left:
+    """How a run left the domain of its parameters, and so stopped.
+
+    Attributes:
+        run: which.
+        step: of the training, from 0.
+        parameter: as it is held, or 'loss' where that is no finite number.
+        gene: its place among the genes; −1 for the loss.
+        value: what the step made of it.
+    """
+
+    run: int
+    step: int
+    parameter: str
+    gene: int
+    value: float
+
+
+@dataclass(frozen=True)
+class State:
+    """Where a training stands.
+
+    Attributes:
+        epoch: epochs done.
+        rows: parameters, shape (run, parameter).
+        memory: of the optimiser, same shape.
+        left: the runs that have stopped; their parameters stay as they were before that step.
+    """
+
+    epoch: int
+    rows: np.ndarray
+    memory: AdamState
+    left: tuple[Left, ...] = ()
+
+    @property
+    def going(self) -> np.ndarray:
+        """Whether each run goes on."""
+        going = np.ones(len(self.rows), dtype=bool)
+        going[[left.run for left in self.left]] = False
+        return going
+
+
+@dataclass(frozen=True)
+class Step:
+    """What one step computed.
+
+    Attributes:
+        cells: rows of the data in each run's mini-batch, shape (run, cell).
+        iteration: what it held fixed, of all runs.
+        values: every named value, a run axis in front.
+        adjoints: of the same, by hand.
+        gradient: by hand, shape (run, parameter).
+        updated: parameters after it, same shape.
+        memory: of the optimiser after it.
+        left: the runs that leave their domain in this step.
+    """
+
+    cells: np.ndarray
+    iteration: Iteration
+    values: Mapping[str, np.ndarray]
+    adjoints: Mapping[str, np.ndarray]
+    gradient: np.ndarray
+    updated: np.ndarray
+    memory: AdamState
+    left: tuple[Left, ...]
+
+
+def begin(plan: Plan) -> State:
+    """The state before the first epoch."""
+    start = plan.start
+    memory = AdamState(0, np.zeros_like(start), np.zeros_like(start))
+    return State(0, start, memory)
+
+
+def batches_of(plan: Plan, epoch: int, numbers: random.Numbers = random.generator) -> np.ndarray:
+    """The order in which each run visits the cells, without replacement, shape (run, cell)."""
+    orders = [numbers(seed, "batches", epoch).permutation(plan.cells) for seed in plan.seeds]
+    return np.array(orders)
+
+
+def draws_of(
+    plan: Plan,
+    parameters: Parameters,
+    cells: np.ndarray,
+    iteration: Iteration,
+    step: int,
+    numbers: random.Numbers,
+) -> Draws:
+    """Every run's noise, state probabilities and states of one step."""
+    seeds = plan.seeds
+    everyone = [random.draw_epsilon(s, step, plan.cells, plan.latent, numbers) for s in seeds]
+    epsilon = np.array([noise[of] for noise, of in zip(everyone, cells, strict=True)])
+    undrawn = replace(iteration, draws=Draws(epsilon, np.zeros(0), None))
+    posterior = infer(parameters, undrawn, iteration.unspliced, iteration.spliced)
+    pi = random.draw_pis(seeds, step, posterior["concentration"], numbers)
+    sampled = plan.reading.draws_state
+    return Draws(epsilon, pi, random.draw_states(seeds, step, pi, numbers) if sampled else None)
+
+
+def take(plan: Plan, state: State, cells: np.ndarray, step: int, numbers: random.Numbers) -> Step:
+    """One step of every run that has not stopped.
+
+    Args:
+        plan: of the training.
+        state: parameters and memory before the step.
+        cells: rows of the data in each run's mini-batch, shape (run, cell).
+        step: its number, from 0.
+        numbers: random numbers by key.
+
+    Returns:
+        All that it computed.
+    """
+    runs = len(cells)
+    iteration = Iteration(
+        plan.unspliced[cells],
+        plan.spliced[cells],
+        Draws(np.zeros(0), np.zeros(0), None),
+        plan.constants,
+        in_force(plan.reading, state.epoch),
+        plan.activation,
+        plan.dropped,
+    )
+    parameters = plan.layout.nested(state.rows)
+    draws = draws_of(plan, parameters, cells, iteration, step, numbers)
+    iteration = replace(iteration, draws=draws)
+    values = evaluate(partial(loss, iteration=iteration), parameters).values
+    adjoints = backward(parameters, iteration, values)
+    gradient = plan.layout.pack(adjoints, runs)
+    memory, info = take_step(state.rows, gradient, state.memory, plan.optimiser)
+    going, updated = state.going, info["updated"]
+    left = _who_left(plan, updated, values["loss"], going, step)
+    if left or not going.all():
+        going[[one.run for one in left]] = False
+        updated = np.where(going[:, None], updated, state.rows)
+    return Step(cells, iteration, values, adjoints, gradient, updated, memory, left)
+
+
+def _who_left(
+    plan: Plan, updated: np.ndarray, losses: np.ndarray, going: np.ndarray, step: int
+) -> tuple[Left, ...]:
+    """Runs that this step takes out of their domain, or whose loss is no number."""
+    left: dict[int, Left] = {}
+    for run in np.flatnonzero(going & ~np.isfinite(losses)).tolist():
+        left[run] = Left(run, step, "loss", -1, float(losses[run]))
+    for name in held_names(plan.reading):
+        values = updated[:, plan.layout.places[name]]
+        outside = outside_domain(name, values, plan.constants.t_max)
+        for run, gene in np.argwhere(outside).tolist() if outside.any() else ():
+            if going[run]:
+                left.setdefault(run, Left(run, step, name, gene, float(values[run, gene])))
+    return tuple(left.values())
+
+
+def after(state: State, step: Step) -> State:
+    """The state after a step of the current epoch."""
+    return replace(state, rows=step.updated, memory=step.memory, left=(*state.left, *step.left))
+
+
+def epoch_steps(plan: Plan, state: State, numbers: random.Numbers) -> Iterator[tuple[State, Step]]:
+    """The steps of the state's epoch, each with the state before it.
+
+    Args:
+        plan: of the training.
+        state: after `state.epoch` epochs.
+        numbers: random numbers by key.
+
+    Yields:
+        The state before a step, and the step.
+    """
+    order = batches_of(plan, state.epoch, numbers)
+    for batch in range(plan.batches):
+        cells = order[:, batch * plan.batch_size : (batch + 1) * plan.batch_size]
+        step = take(plan, state, cells, state.epoch * plan.batches + batch, numbers)
+        yield state, step
+        state = after(state, step)
