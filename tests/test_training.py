@@ -1,4 +1,4 @@
-"""Training: the same bytes however it is run, cut short or repeated; each step as the tape has it."""
+"""Training: the same bytes however it is run or cut short; each step as the tape has it."""
 
 from __future__ import annotations
 

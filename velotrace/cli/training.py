@@ -10,7 +10,7 @@ import typer
 
 from velotrace.cli.iteration import trace
 from velotrace.cli.options import CutOption, DropOption, Format, ScenarioArgument, SetOption
-from velotrace.cli.output import progress, say
+from velotrace.cli.output import progress, put, say
 from velotrace.errors import InputError
 
 
@@ -112,3 +112,42 @@ def retrace(
     """
     place = f"{run}@{epoch}/{batch}" if seed is None else f"{run}@{epoch}/{batch}/{seed}"
     trace(Path(place), output, style, values, cut, drop)
+
+
+def results(
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a training.")],
+    against: Annotated[
+        list[Path],
+        typer.Option("--against", metavar="RUN", help="Another run to stand beside it."),
+    ] = [],  # noqa: B006
+    draws: Annotated[int, typer.Option(min=2, help="Draws from the posterior.")] = 200,
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", help="Folder for tables and figures.")
+    ] = None,
+    style: Annotated[Format, typer.Option("--format", help="Of the tables.")] = Format.csv,
+) -> None:
+    """Say what a trained model found: rates, times, states, velocity.
+
+    With -o, tables and figures (SVG) are written there as well.
+    """
+    from velotrace.files import write_all
+    from velotrace.learning.results import posterior
+    from velotrace.learning.runs import open_run
+    from velotrace.report import training_text
+
+    opened = [open_run(folder) for folder in (run, *against)]
+    found = [
+        posterior(
+            one.plan,
+            one.state(one.epochs_done),
+            draws,
+            one.resolved.expression.cells,
+            one.resolved.genes,
+        )
+        for one in opened
+    ]
+    put(training_text.results_text(opened[0], found[0]))
+    if output is not None:
+        contents = training_text.folder_contents(opened, found, style)
+        write_all(output, contents)
+        say(f"Wrote {len(contents)} files to {output}")

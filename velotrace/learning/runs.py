@@ -47,6 +47,8 @@ if TYPE_CHECKING:
     import xarray
 
 SCHEMA = "velotrace-run/1"
+
+
 @dataclass(frozen=True)
 class Run:
     """A folder of a training, and what it holds fixed.

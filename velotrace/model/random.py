@@ -97,7 +97,7 @@ def draw_pis(
 
     A `purpose` in front of the key keeps draws that do not train apart from those that do.
     """
-    uniform, variate = np.empty_like(concentration), np.empty_like(concentration)
+    uniform, variate = np.empty(concentration.shape), np.empty(concentration.shape)
     for run, seed in enumerate(seeds):
         drawn = numbers(seed, f"{purpose}pi", step)
         drawn.random(out=uniform[run])

@@ -1,0 +1,1 @@
+"""Small experiments with the model: each returns a table, with its uncertainty."""
