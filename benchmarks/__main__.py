@@ -9,11 +9,20 @@ from tabulate import tabulate
 
 from benchmarks.start_up import start_up
 from benchmarks.steps import HAVE_TORCH, large_steps, recording, scaling, small_steps
+from benchmarks.training import training
+from benchmarks.velovi import HAVE_SCVI, against_velovi
 
 
 def main() -> int:
     """Measure, print, and say whether every target is met."""
-    rows = [*start_up(), *recording(), *small_steps(), *large_steps()]
+    rows = [
+        *start_up(),
+        *recording(),
+        *small_steps(),
+        *large_steps(),
+        *training(),
+        *against_velovi(),
+    ]
     shown = [
         [row.what, f"{row.ratio:.2f}", "" if row.target is None else f"≤ {row.target:g}",
          f"{1e3 * row.seconds[0]:.2f}", f"{1e3 * row.seconds[1]:.2f}", "" if row.met else "MISSED"]
@@ -23,6 +32,8 @@ def main() -> int:
     print(tabulate(shown, headers, disable_numparse=True))
     if not HAVE_TORCH:
         print("\nNo PyTorch here: its rows are left out (pip install 'velotrace[bench]').")
+    if not HAVE_SCVI:
+        print("\nNo scvi-tools here: its rows are left out (make bench sets it up in .venv-scvi).")
     measured = scaling()
     sizes = [[c, g, n, f"{1e3 * t:.2f}", f"{1e9 * t / n:.0f}"] for c, g, n, t in measured]
     print("\n" + tabulate(sizes, ["cells", "genes", "entries", "ms by hand", "ns per entry"]))

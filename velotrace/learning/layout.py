@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
@@ -49,16 +50,31 @@ class Layout:
 
         A vector gets a cell axis of length 1, so that it stands beside (run, cell, …).
         """
-        views = {}
-        for path, shape in self.shapes.items():
-            beside_cells = (1, *shape) if len(shape) == 1 else shape
-            views[path] = rows[:, self.places[path]].reshape(len(rows), *beside_cells)
-        return views
+        return dict(leaves(self.nested(rows)))
 
     def nested(self, rows: np.ndarray) -> Parameters:
         """The same views, nested as the model reads them."""
-        views = self.unpack(rows)
-        return dict(map_leaves(lambda path, _: views[path], self.template))
+        runs = len(rows)
+
+        def view(place: slice, shape: tuple[int, ...]) -> np.ndarray:
+            return rows[:, place].reshape(runs, *shape)
+
+        return {
+            name: [{key: view(*at) for key, at in layer.items()} for layer in where]
+            if isinstance(where, list)
+            else view(*where)
+            for name, where in self._tree.items()
+        }
+
+    @cached_property
+    def _tree(self) -> dict[str, Any]:
+        """Columns and shape of each array, nested as the parameters are."""
+
+        def where(path: str, _: np.ndarray) -> Any:
+            shape = self.shapes[path]
+            return self.places[path], (1, *shape) if len(shape) == 1 else shape
+
+        return dict(map_leaves(where, self.template))
 
     def one_run(self, row: np.ndarray) -> Parameters:
         """One run's parameters in their own shapes, as copies."""

@@ -104,19 +104,18 @@ def _check(run: Run, epoch: int, batch: int, index: int, step: Step) -> None:
 
 def _replayed(run: Run, plan: Plan, index: int, before: State, step: Step) -> Replayed:
     resolved = run.resolved
-    rows, draws = step.cells[0], step.iteration.draws
+    values = {name: value[0] for name, value in step.values.items() if value.ndim}
     iteration = Iteration(
         step.iteration.unspliced[0],
         step.iteration.spliced[0],
-        Draws(draws.epsilon_z[0], draws.pi[0], None if draws.state is None else draws.state[0]),
+        Draws(values["epsilon_z"], values["pi"], values.get("state")),
         plan.constants,
         in_force(plan.reading, before.epoch),
         plan.activation,
         plan.dropped,
     )
     parameters: Parameters = plan.layout.one_run(before.rows[0])
-    values = {name: value[0] for name, value in step.values.items() if value.ndim}
-    cells = tuple(resolved.expression.cells[row] for row in rows)
+    cells = tuple(resolved.expression.cells[row] for row in step.cells[0])
     theta = {name: (parameters | values)[name] for name in PARAMETERS}
     seeds = {"seed": resolved.scenario.networks.seed + index}
     scenario = resolved.scenario.model_copy(

@@ -8,18 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from velotrace.learning.training import Plan, State
+from velotrace.learning.training import FreshDraws, Plan, State
 from velotrace.model import random
 from velotrace.model.holding import natural_values
-from velotrace.model.objective import infer, latent_times, loss, predict, start_of_repression
+from velotrace.model.objective import latent_times, loss, predict, start_of_repression
 from velotrace.model.records import Draws, Iteration
 from velotrace.quantities import VOCABULARY
-from velotrace.tape import evaluate
+from velotrace.tape import named_values
 
 if TYPE_CHECKING:
     import xarray
@@ -53,15 +52,18 @@ def posterior(
     nothing = Draws(np.zeros(0), np.zeros(0), None)
     u, s = plan.unspliced[everyone], plan.spliced[everyone]
     iteration = Iteration(u, s, nothing, plan.constants, plan.reading, plan.activation)
-    numbers, sums, squares = random.Keyed(), {}, {}
+    numbers = random.Keyed()
+    sums: dict[str, np.ndarray] = {}
+    squares: dict[str, np.ndarray] = {}
     theta = natural_values(parameters, plan.reading, plan.constants.t_max)
     for number in range(draws):
-        made = _drawn(plan, parameters, iteration, number, numbers)
-        values = dict(evaluate(partial(loss, iteration=made), parameters).values)
+        made = replace(iteration, draws=_draws(plan, number, numbers))
+        _, named = named_values(loss, parameters, made)
+        values = dict(named)
         values |= derived(values, theta, plan)
         for name in (*_AVERAGED, *_DERIVED, "concentration"):
-            sums[name] = sums.get(name, 0.0) + values[name]
-            squares[name] = squares.get(name, 0.0) + values[name] ** 2
+            sums[name] = sums.get(name, np.zeros(())) + values[name]
+            squares[name] = squares.get(name, np.zeros(())) + values[name] ** 2
     variables: dict[str, Any] = {}
     for name, total in sums.items():
         dims = ("seed", *(_DERIVED.get(name) or VOCABULARY[name].dims))
@@ -111,19 +113,11 @@ def derived(
     }
 
 
-def _drawn(
-    plan: Plan, parameters: Any, iteration: Iteration, number: int, numbers: random.Numbers
-) -> Iteration:
-    """The iteration with one draw from the posterior of every cell and run."""
-    purpose, shape = "posterior epsilon_z", (plan.cells, plan.latent)
-    epsilon = np.array([numbers(s, purpose, number).standard_normal(shape) for s in plan.seeds])
-    undrawn = replace(iteration, draws=Draws(epsilon, np.zeros(0), None))
-    found = infer(parameters, undrawn, iteration.unspliced, iteration.spliced)
-    pi = random.draw_pis(plan.seeds, number, found["concentration"], numbers, "posterior ")
-    state = None
-    if plan.reading.draws_state:
-        state = random.draw_states(plan.seeds, number, pi, numbers, "posterior ")
-    return replace(iteration, draws=Draws(epsilon, pi, state))
+def _draws(plan: Plan, number: int, numbers: random.Numbers) -> FreshDraws:
+    """One draw from the posterior of every cell and run, apart from those that trained."""
+    purpose, shape = "posterior ", (plan.cells, plan.latent)
+    epsilon = [numbers(s, f"{purpose}epsilon_z", number).standard_normal(shape) for s in plan.seeds]
+    return FreshDraws(np.array(epsilon), plan.seeds, number, numbers, purpose)
 
 
 def prior_samples(plan: Plan, state: State, samples: int) -> dict[str, np.ndarray]:

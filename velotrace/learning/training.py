@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cached_property
 
 import numpy as np
 
@@ -16,11 +16,11 @@ from velotrace.learning.layout import Layout
 from velotrace.learning.optimisers import AdamState, take_step
 from velotrace.model import random
 from velotrace.model.adjoint import backward
-from velotrace.model.holding import held_names, outside_domain
-from velotrace.model.objective import infer, loss
+from velotrace.model.holding import domain, held_names, outside_domain
+from velotrace.model.objective import loss
 from velotrace.model.readings import Optimiser, Reading, in_force
-from velotrace.model.records import Activation, Constants, Draws, Iteration, Parameters
-from velotrace.tape import evaluate
+from velotrace.model.records import Activation, Constants, Iteration
+from velotrace.tape import named_values
 
 LARGEST_BATCH = 256
 """Cells of a mini-batch unless told otherwise, as in scvi-tools."""
@@ -57,6 +57,13 @@ class Plan:
     seeds: tuple[int, ...]
     batch_size: int
     dropped: frozenset[str] = frozenset()
+
+    @cached_property
+    def domain(self) -> tuple[np.ndarray, np.ndarray]:
+        """Open bounds of θ as it is held, which stands at the start of a row."""
+        bounds = [domain(name, self.constants.t_max) for name in held_names(self.reading)]
+        lowest, highest = np.repeat(np.array(bounds), self.unspliced.shape[1], axis=0).T
+        return lowest, highest
 
     @property
     def cells(self) -> int:
@@ -150,23 +157,39 @@ def batches_of(plan: Plan, epoch: int, numbers: random.Numbers = random.generato
     return np.array(orders)
 
 
-def draws_of(
-    plan: Plan,
-    parameters: Parameters,
-    cells: np.ndarray,
-    iteration: Iteration,
-    step: int,
-    numbers: random.Numbers,
-) -> Draws:
-    """Every run's noise, state probabilities and states of one step."""
+@dataclass(frozen=True)
+class FreshDraws:
+    """Every run's draws of one step, each made when the forward pass has come to it.
+
+    Attributes:
+        epsilon_z: standard normal, shape (run, cell, latent).
+        seeds: of each run.
+        step: of the training.
+        numbers: random numbers by key.
+        purpose: put before the key, to keep draws that do not train apart from those that do.
+    """
+
+    epsilon_z: np.ndarray
+    seeds: tuple[int, ...]
+    step: int
+    numbers: random.Numbers
+    purpose: str = ""
+
+    def pi_given(self, concentration: np.ndarray) -> np.ndarray:
+        """State probabilities, shape (run, cell, gene, state)."""
+        return random.draw_pis(self.seeds, self.step, concentration, self.numbers, self.purpose)
+
+    def state_given(self, pi: np.ndarray) -> np.ndarray:
+        """States k, shape (run, cell, gene)."""
+        return random.draw_states(self.seeds, self.step, pi, self.numbers, self.purpose)
+
+
+def fresh_draws(plan: Plan, cells: np.ndarray, step: int, numbers: random.Numbers) -> FreshDraws:
+    """The draws of one step for each run's mini-batch."""
     seeds = plan.seeds
     everyone = [random.draw_epsilon(s, step, plan.cells, plan.latent, numbers) for s in seeds]
     epsilon = np.array([noise[of] for noise, of in zip(everyone, cells, strict=True)])
-    undrawn = replace(iteration, draws=Draws(epsilon, np.zeros(0), None))
-    posterior = infer(parameters, undrawn, iteration.unspliced, iteration.spliced)
-    pi = random.draw_pis(seeds, step, posterior["concentration"], numbers)
-    sampled = plan.reading.draws_state
-    return Draws(epsilon, pi, random.draw_states(seeds, step, pi, numbers) if sampled else None)
+    return FreshDraws(epsilon, seeds, step, numbers)
 
 
 def take(plan: Plan, state: State, cells: np.ndarray, step: int, numbers: random.Numbers) -> Step:
@@ -182,22 +205,19 @@ def take(plan: Plan, state: State, cells: np.ndarray, step: int, numbers: random
     Returns:
         All that it computed.
     """
-    runs = len(cells)
     iteration = Iteration(
         plan.unspliced[cells],
         plan.spliced[cells],
-        Draws(np.zeros(0), np.zeros(0), None),
+        fresh_draws(plan, cells, step, numbers),
         plan.constants,
         in_force(plan.reading, state.epoch),
         plan.activation,
         plan.dropped,
     )
     parameters = plan.layout.nested(state.rows)
-    draws = draws_of(plan, parameters, cells, iteration, step, numbers)
-    iteration = replace(iteration, draws=draws)
-    values = evaluate(partial(loss, iteration=iteration), parameters).values
+    _, values = named_values(loss, parameters, iteration)
     adjoints = backward(parameters, iteration, values)
-    gradient = plan.layout.pack(adjoints, runs)
+    gradient = plan.layout.pack(adjoints, len(cells))
     memory, info = take_step(state.rows, gradient, state.memory, plan.optimiser)
     going, updated = state.going, info["updated"]
     left = _who_left(plan, updated, values["loss"], going, step)
@@ -211,13 +231,17 @@ def _who_left(
     plan: Plan, updated: np.ndarray, losses: np.ndarray, going: np.ndarray, step: int
 ) -> tuple[Left, ...]:
     """Runs that this step takes out of their domain, or whose loss is no number."""
+    lowest, highest = plan.domain
+    theta = updated[:, : len(lowest)]
+    if ((theta > lowest) & (theta < highest)).all() and np.isfinite(losses).all():
+        return ()
     left: dict[int, Left] = {}
     for run in np.flatnonzero(going & ~np.isfinite(losses)).tolist():
         left[run] = Left(run, step, "loss", -1, float(losses[run]))
     for name in held_names(plan.reading):
         values = updated[:, plan.layout.places[name]]
         outside = outside_domain(name, values, plan.constants.t_max)
-        for run, gene in np.argwhere(outside).tolist() if outside.any() else ():
+        for run, gene in np.argwhere(outside).tolist():
             if going[run]:
                 left.setdefault(run, Left(run, step, name, gene, float(values[run, gene])))
     return tuple(left.values())

@@ -16,11 +16,11 @@ import numpy as np
 from scipy.special import expit
 
 from velotrace.model.distributions import (
-    at_state,
-    log_sum_exp,
+    largest_state,
     over_states,
     responsibilities,
     softplus,
+    state_places,
 )
 from velotrace.model.holding import NOISE, held_name, upper_limit
 from velotrace.model.objective import encoder_input
@@ -100,44 +100,45 @@ def _likelihood(
     adj: Adjoints, values: Values, parameters: Parameters, iteration: Iteration
 ) -> None:
     """log N = −½ r² − log d − …, r = (x − mean)/d, d = c_k σ: ∂mean = r/d, ∂d = (r² − 1)/d."""
-    _densities(adj, values, iteration.reading)
-    scale = iteration.constants.state_scale
+    reading, scale = iteration.reading, iteration.constants.state_scale
+    if reading.draws_state:
+        places = state_places(values["u_bar"].shape, values["state"])
+        adj["log_density_u"] = adj["log_density_s"] = _at_places(adj["log_likelihood"], places)
+        scale = scale.take(values["state"] - 1)
+    else:
+        _densities(adj, values, reading)
     for kind, measured in (("u", values["unspliced"]), ("s", values["spliced"])):
         sigma, mean = parameters[f"sigma_{kind}"], values[f"{kind}_bar"]
         if f"log_density_{kind}" in iteration.dropped:
             adj[f"{kind}_bar"], adj[f"sigma_{kind}"] = np.zeros_like(mean), np.zeros_like(sigma)
-            continue
-        if iteration.reading.draws_state:  # only the drawn state counts: a quarter of the work
-            state = values["state"]
-            deviation = sigma * scale[state - 1]
-            residual = (measured - at_state(mean, state)) / deviation
-            of_mean = adj["log_likelihood"] * residual / deviation
-            adj[f"{kind}_bar"] = np.where(_chosen(state), of_mean[..., None], 0.0)
-            of_sigma = adj["log_likelihood"] * (residual**2 - 1.0)
+        elif reading.draws_state:  # only the drawn state counts: a quarter of the work
+            deviation, upstream = sigma * scale, adj["log_likelihood"]
+            residual = (measured - mean.take(places)) / deviation
+            adj[f"{kind}_bar"] = _at_places(upstream * residual / deviation, places)
+            of_sigma = _over_cells(upstream * (residual**2 - 1.0), sigma)
+            adj[f"sigma_{kind}"] = of_sigma / sigma  # c_k/d = 1/σ
         else:
             deviation, upstream = sigma[..., None] * scale, adj[f"log_density_{kind}"]
             residual = (measured[..., None] - mean) / deviation
             adj[f"{kind}_bar"] = upstream * residual / deviation
-            of_sigma = over_states(upstream * (residual**2 - 1.0))
-        adj[f"sigma_{kind}"] = _over_cells(of_sigma / sigma, sigma)  # c_k/d = 1/σ
+            of_states = (upstream * (residual**2 - 1.0)).sum(axis=-3)
+            adj[f"sigma_{kind}"] = over_states(of_states).reshape(sigma.shape) / sigma
 
 
-def _chosen(state: Array) -> Array:
-    """Whether each of the four states is the drawn one; (cell, gene, state)."""
-    return state[..., None] == np.arange(1, 5)
+def _at_places(x: Array, places: Array) -> Array:
+    """A value of cells and genes at the drawn state, and 0 at the other three."""
+    four = np.zeros((*x.shape, 4))
+    four.put(places, x)
+    return four
 
 
 def _densities(adj: Adjoints, values: Values, reading: Reading) -> None:
-    """Each state's share of the likelihood: all at the drawn k, or its responsibility.
+    """Each state's share of the likelihood in the mixtures, its responsibility.
 
     log Σ_k π_k N_k has the derivative r_k = π_k N_k / Σ_j π_j N_j to log N_k and to log π_k.
     """
     upstream = adj["log_likelihood"][..., None]
     log_u, log_s = values["log_density_u"], values["log_density_s"]
-    if reading.draws_state:
-        adj["log_density_u"] = np.where(_chosen(values["state"]), upstream, 0.0)
-        adj["log_density_s"] = adj["log_density_u"]
-        return
     log_pi = np.log(values["pi"])
     if reading.likelihood == "joint-mixture":
         shares = responsibilities(log_pi, log_u + log_s, values["log_likelihood"])
@@ -151,7 +152,8 @@ def _densities(adj: Adjoints, values: Values, reading: Reading) -> None:
 
 def _normalised(logs: Array) -> Array:
     """exp(logs), scaled to sum to 1 over the last axis: the responsibilities of one mixture."""
-    return np.exp(logs - log_sum_exp(logs)[..., None])
+    shares = np.exp(logs - largest_state(logs)[..., None])
+    return shares / over_states(shares)[..., None]
 
 
 # ---- through the kinetics -------------------------------------------------------------------
@@ -192,8 +194,8 @@ def _start_of_repression(
     constants, reading = iteration.constants, iteration.reading
     alpha, beta, gamma = (parameters[name] for name in ("alpha", "beta", "gamma"))
     pull_u, pull_s = (
-        0.0 if f"switch_penalty_{kind}" in iteration.dropped else 2.0 * adj[f"switch_penalty_{kind}"]
-        for kind in ("u", "s")
+        0.0 if name in iteration.dropped else 2.0 * adj[name]
+        for name in ("switch_penalty_u", "switch_penalty_s")
     )
     of_u = adj["u_switch"] = adj["u_switch"] + pull_u * (values["u_switch"] - constants.u_star)
     of_s = adj["s_switch"] = adj["s_switch"] + pull_s * (values["s_switch"] - constants.s_star)
@@ -229,11 +231,11 @@ def _state_probabilities(adj: Adjoints, values: Values, iteration: Iteration) ->
     ∂KL/∂α_i = (α_i − α_p) ψ′(α_i) − (Σα − 4α_p) ψ′(Σα): the digammas cancel.
     """
     concentration, prior = values["concentration"], iteration.constants.pi_prior
-    total = over_states(concentration)[..., None]
-    states = concentration.shape[-1]
-    curvature = trigamma(np.concatenate([concentration, total], axis=-1))
-    common = (total - states * prior) * curvature[..., -1:]
-    pull = (concentration - prior) * curvature[..., :-1] - common
+    total = over_states(concentration)
+    curvatures = trigamma(np.concatenate([concentration.ravel(), total.ravel()]))
+    of_each, of_total = np.split(curvatures, [concentration.size])
+    common = (total - concentration.shape[-1] * prior) * of_total.reshape(total.shape)
+    pull = (concentration - prior) * of_each.reshape(concentration.shape) - common[..., None]
     adj["concentration"] = adj["kl_pi_digamma"][..., None] * pull
     if not iteration.reading.draws_state:  # a hard k hands nothing back
         of_log_pi = adj["pi"] * values["pi"]
@@ -360,9 +362,7 @@ def _over_cells(x: Array, like: Array) -> Array:
 # ---- what θ is held as ----------------------------------------------------------------------
 
 
-def _held_parameters(
-    adj: Adjoints, values: Values, held: Parameters, iteration: Iteration
-) -> None:
+def _held_parameters(adj: Adjoints, values: Values, held: Parameters, iteration: Iteration) -> None:
     """σ = √v hands back ½/σ; x = min(softplus(a), limit) hands back logistic(a) up to its limit."""
     reading, t_max = iteration.reading, iteration.constants.t_max
     for name in PARAMETERS:

@@ -124,26 +124,29 @@ def held_values(natural: Mapping[str, numpy.ndarray], reading: Reading) -> Param
     return held
 
 
-def outside_domain(name: str, values: numpy.ndarray, t_max: float) -> numpy.ndarray:
-    """Which values of θ, as held under this name, the model cannot use.
+def domain(name: str, t_max: float) -> tuple[float, float]:
+    """The open interval in which θ, as held under this name, must lie.
 
     Args:
         name: of `held_names`.
-        values: any shape.
         t_max: end of the time axis.
 
     Returns:
-        True where a rate is negative (or 0, but for α), a standard deviation or variance is not
-        positive, a switch time is not between 0 and t_max. A free value may be any number;
-        infinity and NaN are none.
+        Its ends. A rate, standard deviation or variance must be positive (α may be 0), a switch
+        time lie between 0 and t_max; a free value may be any number.
+    """
+    if name.endswith("_free"):
+        return -numpy.inf, numpy.inf
+    lowest = float(numpy.nextafter(0.0, -1.0)) if name == "alpha" else 0.0
+    return lowest, t_max if name == "switch_time" else numpy.inf
+
+
+def outside_domain(name: str, values: numpy.ndarray, t_max: float) -> numpy.ndarray:
+    """Which values of θ, as held under this name, the model cannot use.
 
     Example:
         >>> outside_domain("beta", numpy.array([0.1, 0.0, -1.0]), 20.0).tolist()
         [False, True, True]
     """
-    inside = numpy.isfinite(values)
-    if not name.endswith("_free"):
-        inside &= values >= 0.0 if name == "alpha" else values > 0.0
-    if name == "switch_time":
-        inside &= values < t_max
-    return ~inside
+    lowest, highest = domain(name, t_max)
+    return ~((values > lowest) & (values < highest))

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from typing import Any
 
-import autograd.numpy as np
-import numpy
+import numpy as np
 from autograd.extend import defvjp, primitive
+from autograd.numpy import metadata
 from autograd.numpy.numpy_vjps import unbroadcast
 
 from velotrace.model.readings import Denominator
@@ -21,15 +21,15 @@ Array = Any
 SCVI_EPS = 1e-6
 """What scvi-tools adds to γ − β."""
 
-expm1 = primitive(numpy.expm1)
+expm1 = primitive(np.expm1)
 defvjp(expm1, lambda ans, x: lambda g: g * np.exp(x))  # autograd's own, ans + 1, is 0 far down
 
 
 @primitive
 def exprel(x: Array) -> Array:
     """(e^x − 1)/x, and 1 at x = 0; scipy.special's function of this name is five times slower."""
-    divisor = numpy.where(x == 0.0, 1.0, x)
-    return numpy.where(x == 0.0, 1.0, numpy.expm1(x) / divisor)
+    at_zero = x == 0.0
+    return np.expm1(x) / (x + at_zero) + at_zero
 
 
 defvjp(exprel, lambda ans, x: lambda g: g * exprel_slope(x))
@@ -41,7 +41,7 @@ def by_state(
 ) -> Array:
     """Put the four states' values side by side, on a last axis of length 4."""
     four = (induction, induction_steady, repression, repression_steady)
-    together = numpy.empty((*numpy.broadcast(*four).shape, 4))
+    together = np.empty((*np.broadcast(*four).shape, 4))
     for k, values in enumerate(four):
         together[..., k] = values
     return together
@@ -49,7 +49,7 @@ def by_state(
 
 def _by_state_vjp(argument: int) -> Any:
     def vjp(ans: Array, *four: Array) -> Any:
-        target = np.metadata(four[argument])
+        target = metadata(four[argument])
         return lambda g: unbroadcast(g[..., argument], target)
 
     return vjp

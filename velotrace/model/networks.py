@@ -6,8 +6,7 @@ import math
 from itertools import pairwise
 from typing import Any
 
-import autograd.numpy as np
-import numpy
+import numpy as np
 from autograd.extend import defvjp, primitive
 
 from velotrace.model.random import generator
@@ -21,7 +20,7 @@ Array = Any
 @primitive
 def relu(x: Array) -> Array:
     """max(x, 0), whose derivative at 0 is taken to be 0."""
-    return numpy.maximum(x, 0.0)
+    return np.maximum(x, 0.0)
 
 
 defvjp(relu, lambda ans, x: lambda g: g * (ans > 0.0))

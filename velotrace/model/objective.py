@@ -11,8 +11,7 @@ from __future__ import annotations
 
 from typing import Any
 
-import autograd.numpy as np
-import numpy
+import numpy as np
 
 from velotrace.model import distributions, kinetics
 from velotrace.model.distributions import (
@@ -27,7 +26,7 @@ from velotrace.model.distributions import (
 from velotrace.model.holding import natural_values
 from velotrace.model.networks import hidden_stack, perceptron
 from velotrace.model.readings import Reading
-from velotrace.model.records import Draws, Iteration, Parameters
+from velotrace.model.records import Drawing, Iteration, Parameters
 from velotrace.tape import named, no_gradient
 
 Array = Any
@@ -57,21 +56,20 @@ def loss(parameters: Parameters, iteration: Iteration) -> Array:
     log_likelihood = compare_with_data(parameters, u, s, predicted, drawn, iteration)
     velocity(parameters, predicted, drawn, reading)
 
-    over_cells = np.sum if reading.reduction == "sum" else np.mean
-    likelihood = over_cells(np.sum(log_likelihood, axis=-1), axis=-1)
-    reconstruction = term(-likelihood, "reconstruction", iteration)
+    reconstruction = over_cells(-log_likelihood.sum(axis=-1), reading)
+    reconstruction = term(reconstruction, "reconstruction", iteration)
     kl_z = divergence_of_z(posterior["mu_z"], posterior["log_var_z"], iteration)
     kl_pi = divergence_of_pi(posterior["concentration"], iteration)
     switch = switch_penalty(start, iteration)
 
-    divergence = over_cells(reading.kl_weight * kl_z + np.sum(kl_pi, axis=-1), axis=-1)
+    divergence = over_cells(reading.kl_weight * kl_z + kl_pi.sum(axis=-1), reading)
     penalty = reading.switch_weight * over_genes(switch)
     return named(reconstruction + divergence + penalty, "loss")
 
 
 def term(x: Array, name: str, iteration: Iteration) -> Array:
     """A named term of the loss, or 0 in its place where the iteration leaves it out."""
-    return named(numpy.zeros(np.shape(x)) if name in iteration.dropped else x, name)
+    return named(np.zeros(x.shape) if name in iteration.dropped else x, name)
 
 
 def infer(parameters: Parameters, iteration: Iteration, u: Array, s: Array) -> States:
@@ -85,30 +83,34 @@ def infer(parameters: Parameters, iteration: Iteration, u: Array, s: Array) -> S
     activation, reading = iteration.activation, iteration.reading
     seen = encoder_input(u, s, reading)
     encoded = perceptron("encoder_z", parameters["encoder_z"], seen, activation)
-    latent = np.shape(encoded)[-1] // 2
+    latent = encoded.shape[-1] // 2
     mu_z = named(encoded[..., :latent], "mu_z")
     log_var_z = named(log_variance(encoded[..., latent:], reading), "log_var_z")
     epsilon = named(iteration.draws.epsilon_z, "epsilon_z")
     z = named(mu_z + np.exp(0.5 * log_var_z) * epsilon, "z")
     raw = perceptron("encoder_pi", parameters["encoder_pi"], z, activation)
-    by_gene = np.reshape(raw, (*np.shape(raw)[:-1], -1, 4))
+    by_gene = raw.reshape(*raw.shape[:-1], -1, 4)
     concentration = named(softplus(by_gene), "concentration")
     return {"mu_z": mu_z, "log_var_z": log_var_z, "z": z, "concentration": concentration}
 
 
 def encoder_input(u: Array, s: Array, reading: Reading) -> Array:
     """What the encoder sees of a cell: u_A, s_A, u_B, s_B, … or all s, then all u."""
-    if reading.encoder_input == "spliced-first":
-        return np.concatenate([s, u], axis=-1)
-    return interleaved(u, s)
+    return side_by_side(s, u) if reading.encoder_input == "spliced-first" else interleaved(u, s)
 
 
 @no_gradient
 def interleaved(u: Array, s: Array) -> Array:
     """u_A, s_A, u_B, s_B, … of each cell; data, through which no gradient flows."""
-    pairs = numpy.empty((*u.shape[:-1], 2 * u.shape[-1]))
+    pairs = np.empty((*u.shape[:-1], 2 * u.shape[-1]))
     pairs[..., 0::2], pairs[..., 1::2] = u, s
     return pairs
+
+
+@no_gradient
+def side_by_side(s: Array, u: Array) -> Array:
+    """All s of each cell, then all its u; data likewise."""
+    return np.concatenate([s, u], axis=-1)
 
 
 def log_variance(a: Array, reading: Reading) -> Array:
@@ -118,19 +120,20 @@ def log_variance(a: Array, reading: Reading) -> Array:
     return a
 
 
-def draw_states(concentration: Array, draws: Draws, reading: Reading) -> States:
+def draw_states(concentration: Array, draws: Drawing, reading: Reading) -> States:
     """State probabilities π* (14), and where the reading draws one, the state k (15).
 
-    The draws were made beforehand; here they enter the record. In the mixtures π* carries the
-    implicit derivative to the concentrations; with a hard k nothing does.
+    The draws were made beforehand, or in training are made now; here they enter the record. In the
+    mixtures π* carries the implicit derivative to the concentrations; with a hard k nothing does.
 
     Returns:
         pi of shape (cell, gene, state) and, in 'sampled-state', state of shape (cell, gene).
     """
     if reading.draws_state:
-        pi = named(hard_draw(concentration, draws.pi), "pi")
-        return {"pi": pi, "state": named(hard_draw(pi, draws.state), "state")}
-    return {"pi": named(distributions.pathwise_draw(concentration, draws.pi), "pi")}
+        pi = named(hard_draw(concentration, draws.pi_given(concentration)), "pi")
+        return {"pi": pi, "state": named(hard_draw(pi, draws.state_given(pi)), "state")}
+    pi = distributions.pathwise_draw(concentration, draws.pi_given(concentration))
+    return {"pi": named(pi, "pi")}
 
 
 def latent_times(parameters: Parameters, z: Array, iteration: Iteration) -> States:
@@ -261,6 +264,11 @@ def switch_penalty(start: States, iteration: Iteration) -> Array:
     return term(of_u + of_s, "switch_penalty", iteration)
 
 
+def over_cells(x: Array, reading: Reading) -> Array:
+    """Sum or mean of a value of shape (cell,)."""
+    return x.sum(axis=-1) if reading.reduction == "sum" else x.mean(axis=-1)
+
+
 def over_genes(x: Array) -> Array:
     """Sum a value of shape (gene,); in stacked runs it is (run, 1, gene) and gives (run,)."""
-    return np.sum(x, axis=-1 if np.ndim(x) == 1 else (-2, -1))
+    return x.sum(axis=-1 if x.ndim == 1 else (-2, -1))

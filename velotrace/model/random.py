@@ -54,6 +54,7 @@ class Keyed:
         self._state = self._bits.state
 
     def __call__(self, seed: int, purpose: str, step: int) -> np.random.Generator:
+        """The generator, set to the key."""
         self._state["state"]["key"] = _key(seed, purpose, step)
         self._bits.state = self._state
         return self._numbers

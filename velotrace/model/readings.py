@@ -85,9 +85,7 @@ def in_force(reading: Reading, epoch: int) -> Reading:
         weight *= min(1.0, epoch / reading.kl_warmup)
     if reading.switch_fades:
         switch *= max(0.0, 1.0 - weight)
-    return replace(
-        reading, kl_weight=weight, switch_weight=switch, kl_warmup=0, switch_fades=False
-    )
+    return replace(reading, kl_weight=weight, switch_weight=switch, kl_warmup=0, switch_fades=False)
 
 
 DOCUMENT = Reading()

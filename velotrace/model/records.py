@@ -6,7 +6,7 @@ Array shapes are written with the names of dimensions: cell, gene, state (always
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 import numpy as np
 
@@ -54,6 +54,28 @@ class Draws:
     pi: np.ndarray
     state: np.ndarray | None
 
+    def pi_given(self, concentration: Any) -> np.ndarray:
+        """π; as it was made beforehand, it does not look at what it was drawn from."""
+        return self.pi
+
+    def state_given(self, pi: Any) -> np.ndarray | None:
+        """k, likewise."""
+        return self.state
+
+
+class Drawing(Protocol):
+    """Draws that are made when the forward pass comes to them, or were made before."""
+
+    @property
+    def epsilon_z(self) -> np.ndarray:
+        """Standard normal, shape (cell, latent)."""
+
+    def pi_given(self, concentration: Any) -> np.ndarray:
+        """State probabilities, shape (cell, gene, state)."""
+
+    def state_given(self, pi: Any) -> np.ndarray | None:
+        """States k, shape (cell, gene); None where none is drawn."""
+
 
 @dataclass(frozen=True, slots=True)
 class Iteration:
@@ -71,7 +93,7 @@ class Iteration:
 
     unspliced: np.ndarray
     spliced: np.ndarray
-    draws: Draws
+    draws: Drawing
     constants: Constants
     reading: Reading
     activation: Activation

@@ -37,15 +37,16 @@ class Decay:
         self.time = time
         self.fast, self.slow = np.exp(-beta * time), np.exp(-gamma * time)
         gap = gamma - beta
-        beta_smaller = gap >= 0.0
+        decayed = time * np.exp(-np.minimum(beta, gamma) * time)  # t e^(−mt)
         x = -np.abs(gap) * time
-        decayed = time * np.where(beta_smaller, self.fast, self.slow)  # t e^(−mt)
         ratio, slope = exprel(x), exprel_slope(x)
         self.q = -decayed * ratio
         longer = time * decayed
         larger, smaller = longer * slope, longer * (ratio - slope)
-        self.q_beta = np.where(beta_smaller, smaller, larger)
-        self.q_gamma = np.where(beta_smaller, larger, smaller)
+        beta_smaller = (gap >= 0.0).astype(np.float64)
+        gamma_smaller = 1.0 - beta_smaller
+        self.q_beta = beta_smaller * smaller + gamma_smaller * larger
+        self.q_gamma = beta_smaller * larger + gamma_smaller * smaller
         self.rise = -beta * self.q
         if form == "eps":  # scvi-tools: the exact quotient times gap / (gap + 1e-6)
             share, rest = gap / (gap + SCVI_EPS), SCVI_EPS / (gap + SCVI_EPS)

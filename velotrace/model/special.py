@@ -7,7 +7,6 @@ leave less than 3e-16 of the value.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 
 import numpy as np
@@ -16,8 +15,10 @@ import scipy.special
 _BERNOULLI = (1 / 6, -1 / 30, 1 / 42, -1 / 30, 5 / 66, -691 / 2730, 7 / 6, -3617 / 510)
 """B_2, B_4, …, B_16."""
 
-_SLOPE_TERMS = tuple(1.0 / (math.factorial(k) * (k + 2)) for k in range(18))
-"""1/(k! (k + 2)), the power series of `exprel_slope` at 0; the next would be 8e-18."""
+_NODES, _WEIGHTS = np.polynomial.legendre.leggauss(7)
+_NODES = 0.5 * (_NODES + 1.0)[:, None]
+_WEIGHTS = 0.5 * _WEIGHTS[:, None] * _NODES
+"""Gauss–Legendre on [0, 1], for ∫ s f(s) ds."""
 
 _CHUNK = 16384
 """Entries worked on at once."""
@@ -50,8 +51,8 @@ def in_chunks(function: Callable[..., np.ndarray], size: int, *arrays: np.ndarra
 def exprel_slope(x: np.ndarray) -> np.ndarray:
     """Derivative of exprel(x) = (e^x − 1)/x.
 
-    exprel'(x) = ((x − 1) e^x + 1)/x² = Σ_k x^k / (k! (k + 2)). The closed form loses every digit as
-    x → 0, and at most two bits from |x| = 1 on; the series is used within.
+    exprel'(x) = ((x − 1) e^x + 1)/x² = ∫_0^1 s e^(xs) ds. The closed form loses every digit as
+    x → 0, and at most two bits from |x| = 1 on; the integral is used within, by Gauss's rule.
 
     Args:
         x: finite, any shape. Above 709 the result is inf, as e^x is.
@@ -68,16 +69,22 @@ def exprel_slope(x: np.ndarray) -> np.ndarray:
 
 def _exprel_slope_chunk(x: np.ndarray) -> np.ndarray:
     near = np.abs(x) < 1.0
-    small = np.where(near, x, 0.0)
-    series = np.full_like(small, _SLOPE_TERMS[-1])
-    for coefficient in _SLOPE_TERMS[-2::-1]:
-        series *= small
-        series += coefficient
-    large = np.where(near, 1.0, x)
-    closed = (large - 1.0) * np.exp(large) + 1.0
-    closed /= large
-    closed /= large  # in two steps, since large² could overflow
-    return np.where(near, series, closed)
+    if near.all():
+        return _exprel_slope_integral(x)
+    result = (x - 1.0) * np.exp(x) + 1.0
+    divisor = x + near  # never 0
+    result /= divisor
+    result /= divisor  # in two steps, since x² could overflow
+    inside = np.flatnonzero(near)
+    result[inside] = _exprel_slope_integral(x[inside])
+    return result
+
+
+def _exprel_slope_integral(x: np.ndarray) -> np.ndarray:
+    terms = _NODES * x
+    np.exp(terms, out=terms)
+    terms *= _WEIGHTS
+    return np.add.reduce(terms, axis=0)
 
 
 def trigamma(x: np.ndarray) -> np.ndarray:
@@ -131,7 +138,7 @@ def digamma_increase(x: np.ndarray, step: np.ndarray) -> np.ndarray:
     Where they do not, SciPy's digamma is the faster.
 
     Args:
-        x: at least 1, one axis.
+        x: at least 1, any shape.
         step: nonnegative, same shape.
 
     Returns:
@@ -141,9 +148,9 @@ def digamma_increase(x: np.ndarray, step: np.ndarray) -> np.ndarray:
         >>> digamma_increase(np.array([1.0]), np.array([2.0])).round(12).tolist()  # 1 + 1/2
         [1.5]
     """
-    increase = scipy.special.digamma(x + step) - scipy.special.digamma(x)
-    short = np.flatnonzero(4.0 * step < x)
-    if short.size:
+    increase = np.asarray(scipy.special.digamma(x + step) - scipy.special.digamma(x))
+    short = 4.0 * step < x
+    if short.any():
         increase[short] = _short_digamma_increase(x[short], step[short])
     return increase
 

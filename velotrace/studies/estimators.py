@@ -182,9 +182,8 @@ def one_sample_errors(
         losses: dict[str, list[float]] = {"loss": [], "reconstruction": [], "kl_z": [], "kl_pi": []}
         for number in range(draws):
             epsilon = random.draw_epsilon(number, 0, cells, latent)
-            now = replace(
-                iteration, reading=reading, draws=Draws(epsilon, iteration.draws.pi, None)
-            )
+            undrawn = Draws(epsilon, np.zeros(0), None)
+            now = replace(iteration, reading=reading, draws=undrawn)
             posterior = infer(parameters, now, now.unspliced, now.spliced)
             pi = random.draw_pi(number, 0, posterior["concentration"])
             state = random.draw_state(number, 0, pi) if reading.draws_state else None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -24,7 +25,7 @@ from velotrace.tape import evaluate
 POSTERIOR_DRAWS = 25
 
 
-def scenario_for(simulated: Simulated, preset: str, **sections: dict[str, object]) -> Resolved:
+def scenario_for(simulated: Simulated, preset: str, **sections: Any) -> Resolved:
     """A scenario of simulated data, in memory.
 
     Args:
@@ -178,7 +179,7 @@ def clock_table(
     preset: str,
     t_maxes: tuple[float, ...],
     settings: Settings,
-    **sections: dict[str, object],
+    **sections: Any,
 ) -> pd.DataFrame:
     """Fits that differ in t_max alone: the rates follow it, what has no unit of time does not.
 
@@ -200,7 +201,7 @@ def clock_table(
         initial: dict[str, object] = {
             "beta": 0.1 * clock, "gamma": 0.05 * clock, "switch_time": 10.0 / clock,
         }  # fmt: skip
-        keys = {**sections, "constants": {"t_max": t_max}, "initial": initial}
+        keys: dict[str, Any] = {**sections, "constants": {"t_max": t_max}, "initial": initial}
         trained = train_in_memory(scenario_for(simulated, preset, **keys), settings)
         theta, going = theta_of(trained.plan, trained.state), trained.state.going
         beta = theta["beta"][going]

@@ -34,7 +34,14 @@ Example:
 
 from velotrace.tape.entries import Edge, Entry, Tape
 from velotrace.tape.interventions import Cut, Intervention, Replace, Shift
-from velotrace.tape.recording import Evaluation, evaluate, named, no_gradient, record
+from velotrace.tape.recording import (
+    Evaluation,
+    evaluate,
+    named,
+    named_values,
+    no_gradient,
+    record,
+)
 from velotrace.tape.trees import leaves, map_leaves
 
 __all__ = [
@@ -50,6 +57,7 @@ __all__ = [
     "leaves",
     "map_leaves",
     "named",
+    "named_values",
     "no_gradient",
     "record",
 ]
