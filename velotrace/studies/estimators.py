@@ -30,12 +30,12 @@ from velotrace.model.records import Draws
 from velotrace.scenario import Resolved
 from velotrace.tape import evaluate
 
-NONE = "none, as in the document"
+NONE = "none (document)"
 SCORE_OF_PI = "score of π"
-SCORE_OF_STATE = "score of k, π by its path"
-WITH_BASELINE = "the same, less a baseline"
-JOINT = "joint mixture, π by its path"
-SEPARATE = "separate mixtures, π by its path"
+SCORE_OF_STATE = "score of k"
+WITH_BASELINE = "score of k, baseline"
+JOINT = "joint mixture"
+SEPARATE = "separate mixtures"
 
 
 @dataclass(frozen=True)

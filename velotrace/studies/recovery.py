@@ -50,8 +50,8 @@ class Recovery:
     """Truth beside fit.
 
     Attributes:
-        genes: one row for each gene: ratios of rates that the data fix, true and fitted, with the
-            standard deviation over seeds.
+        genes: one row for each ratio of rates that the data fix and each gene: true, fitted, and
+            the standard deviation over seeds.
         cells: one row for each seed: share of states found, rank correlation of times.
     """
 
@@ -84,13 +84,19 @@ def _of_genes(simulated: Simulated, trained: Trained) -> pd.DataFrame:
     """u at steady state α/β, the ratio γ/β, and β t_s: none of them has a unit of time."""
     fitted, truth = theta_of(trained.plan, trained.state), simulated.parameters
     going = trained.state.going
-    columns: dict[str, object] = {"gene": simulated.expression.genes}
-    for name, of in _SCALE_FREE.items():
-        values = of(fitted)[going]
-        columns[f"{name} true"] = of(truth)
-        columns[f"{name} fitted"] = values.mean(axis=0)
-        columns[f"{name} sd"] = values.std(axis=0)
-    return pd.DataFrame(columns)
+    tables = [
+        pd.DataFrame(
+            {
+                "ratio": name,
+                "gene": simulated.expression.genes,
+                "true": of(truth),
+                "fitted": of(fitted)[going].mean(axis=0),
+                "sd over seeds": of(fitted)[going].std(axis=0),
+            }
+        )
+        for name, of in _SCALE_FREE.items()
+    ]
+    return pd.concat(tables, ignore_index=True)
 
 
 _SCALE_FREE: dict[str, Callable[[Parameters], np.ndarray]] = {
@@ -112,7 +118,7 @@ def _of_cells(simulated: Simulated, trained: Trained) -> pd.DataFrame:
         row: dict[str, object] = {"seed": seed, "states found": share}
         for k, name in ((1, "time_induction"), (3, "time_repression")):
             times = found[name].to_numpy()[run]
-            row[f"rank correlation of {name}"] = _rank_correlation(simulated, times, k)
+            row[f"{name}, rank corr."] = _rank_correlation(simulated, times, k)
         rows.append(row)
     return pd.DataFrame(rows)
 
@@ -179,6 +185,7 @@ def clock_table(
     preset: str,
     t_maxes: tuple[float, ...],
     settings: Settings,
+    progress: Callable[[int], None] = lambda epoch: None,
     **sections: Any,
 ) -> pd.DataFrame:
     """Fits that differ in t_max alone: the rates follow it, what has no unit of time does not.
@@ -190,19 +197,22 @@ def clock_table(
         preset: of the reading.
         t_maxes: ends of the time axis.
         settings: of each training.
+        progress: called with the number of epochs done, over all trainings.
         sections: further keys of the scenario.
 
     Returns:
         A row for each t_max: means over genes and seeds of β, β·t_max, α/β, γ/β, and the last loss.
     """
     rows = []
-    for t_max in t_maxes:
+    for place, t_max in enumerate(t_maxes):
+        done = place * settings.epochs
         clock = 20.0 / t_max
         initial: dict[str, object] = {
             "beta": 0.1 * clock, "gamma": 0.05 * clock, "switch_time": 10.0 / clock,
         }  # fmt: skip
         keys: dict[str, Any] = {**sections, "constants": {"t_max": t_max}, "initial": initial}
-        trained = train_in_memory(scenario_for(simulated, preset, **keys), settings)
+        resolved = scenario_for(simulated, preset, **keys)
+        trained = train_in_memory(resolved, settings, _shifted(progress, done))
         theta, going = theta_of(trained.plan, trained.state), trained.state.going
         beta = theta["beta"][going]
         rows.append(
@@ -216,3 +226,7 @@ def clock_table(
             }
         )
     return pd.DataFrame(rows)
+
+
+def _shifted(progress: Callable[[int], None], done: int) -> Callable[[int], None]:
+    return lambda epoch: progress(done + epoch)
