@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import typing
 from collections.abc import Callable
 from dataclasses import replace
 from itertools import pairwise
@@ -12,7 +13,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from helpers import READINGS, WALKTHROUGH, Outcome, loss_of, merged, write_scenario
+from helpers import READINGS, WALKTHROUGH, Outcome, loss_of, write_scenario
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -27,6 +28,8 @@ from velotrace.attribution.formulas import FORMULAS, Formula
 from velotrace.attribution.graph import descendants, routes
 from velotrace.attribution.roundoff import DIAGONAL, ONE_SIGN, magnitude
 from velotrace.errors import ContradictionError, InputError
+from velotrace.model.holding import held_names
+from velotrace.model.readings import Reading
 from velotrace.model.slopes import Decay, induction_slopes, repression_slopes
 from velotrace.quantities import PARAMETERS, VOCABULARY
 from velotrace.selection import dims_of, labelled, labels_of, select
@@ -456,11 +459,16 @@ def scenarios(draw: Any) -> tuple[dict[str, Any], str, list[str]]:
         "reduction": draw(st.sampled_from(["sum", "mean"])),
         "latent_variance": draw(st.sampled_from(["exp", "softplus"])),
         "decoders": draw(st.sampled_from(["separate", "shared-hidden"])),
+        "parameterisation": draw(st.sampled_from(["natural", "softplus"])),
+        "noise_parameter": draw(st.sampled_from(["standard-deviation", "variance"])),
     }
+    initial = {"beta": betas, "gamma": gammas, "switch_time": draw(st.floats(0.5, 19.0))}
+    if reading["parameterisation"] == "softplus":  # no free value gives an alpha of 0
+        initial["alpha"] = draw(st.one_of(rates, st.just(50.0)))
     keys = {
         "data": {"upper_cells": 1},
         "reading": reading,
-        "initial": {"beta": betas, "gamma": gammas, "switch_time": draw(st.floats(0.5, 19.0))},
+        "initial": initial,
         "networks": {
             "latent": draw(st.integers(1, 3)),
             "hidden": draw(st.sampled_from([[], [3], [4, 2]])),
@@ -469,7 +477,17 @@ def scenarios(draw: Any) -> tuple[dict[str, Any], str, list[str]]:
         },
         "noise": {"seed": draw(st.integers(0, 99))},
     }
-    known = [*PARAMETERS, "z", "u_switch", "concentration", "pi", "time_repression", "u_bar"]
+    held = held_names(Reading(**{k: reading[k] for k in ("parameterisation", "noise_parameter")}))
+    known = [
+        *PARAMETERS,
+        *(name for name in held if name not in PARAMETERS),
+        "z",
+        "u_switch",
+        "concentration",
+        "pi",
+        "time_repression",
+        "u_bar",
+    ]
     weights = ["encoder_z.0.W", "encoder_pi.0.b", "decoder_ind.0.W", "decoder_rep.0.b"]
     names = draw(st.lists(st.sampled_from(known + weights), min_size=5, max_size=5, unique=True))
     return keys, "cell,gene,unspliced,spliced\n" + "\n".join(rows) + "\n", names
@@ -606,22 +624,10 @@ def test_paths_read_from_the_target_to_the_loss(walkthrough: Trace) -> None:
             assert before in walkthrough.tape.graph[after]
 
 
-def test_scenario_helper_covers_every_choice() -> None:
-    """The readings used above make each choice of a formula's `when`."""
-    made: dict[str, set[str]] = {}
-    for keys in READINGS.values():
-        reading = merged({"reading": {"preset": "document"}}, keys)["reading"]
-        preset = {"document": velotrace_reading("document"), "paper": velotrace_reading("paper")}
-        base = preset.get(reading["preset"], velotrace_reading("joint"))
-        for name in ("likelihood", "repression_start", "reduction", "denominator"):
-            made.setdefault(name, set()).add(reading.get(name, getattr(base, name)))
-    assert made["likelihood"] == {"sampled-state", "separate-mixtures", "joint-mixture"}
-    assert made["repression_start"] == {"steady-state", "switch-time"}
-    assert made["reduction"] == {"sum", "mean"}
-    assert made["denominator"] == {"exact", "eps"}
-
-
-def velotrace_reading(preset: str) -> Any:
-    from velotrace.model.readings import PRESETS
-
-    return PRESETS[preset]
+def test_scenario_helper_covers_every_choice(traces: dict[str, Trace]) -> None:
+    """The readings used above make each choice that there is; weights are numbers."""
+    readings = [trace.resolved.reading for trace in traces.values()]
+    for name, choices in typing.get_type_hints(Reading).items():
+        if typing.get_origin(choices) is typing.Literal:
+            made = {getattr(reading, name) for reading in readings}
+            assert made == set(typing.get_args(choices)), name

@@ -130,12 +130,26 @@ SCENARIOS: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
     "title not text": ({"title": 5}, ("'title'", "is 5", "text")),
     "section not a table": ({"noise": 5}, ("'noise'", "is 5", "table")),
     "unknown preset": ({"reading": {"preset": "velovi"}}, ("'reading.preset'", "'paper'")),
-    "preset yet to come": ({"reading": {"preset": "scvi-tools"}}, ("'reading.preset'", "joint")),
     "unknown choice": ({"reading": {"reduction": "max"}}, ("'max'", "'sum' or 'mean'")),
-    "choice yet to come": (
-        {"reading": {"parameterisation": "softplus"}},
-        ("'softplus'", "'natural'"),
+    "alpha 0 as a free value": (
+        {"reading": {"parameterisation": "softplus"}, "initial": {"alpha": [0.0, 1.0, 1.0]}},
+        ("'initial.alpha'", "0 for gene 'A'", "above 0", "at most 50"),
     ),
+    "rate above its clamp": (
+        {"reading": {"preset": "scvi-tools"}, "initial": {"gamma": 50.5}},
+        ("'initial.gamma'", "50.5", "at most 50"),
+    ),
+    "variance that underflows": (
+        {"reading": {"noise_parameter": "variance"}, "initial": {"sigma_s": 1e-170}},
+        ("'initial.sigma_s'", "1e-170", "variance"),
+    ),
+    "variance that overflows": (
+        {"reading": {"preset": "scvi-tools"}, "initial": {"sigma_u": [0.1, 1e170, 0.1]}},
+        ("'initial.sigma_u'", "1e+170 for gene 'B'", "variance"),
+    ),
+    "warm-up not whole": ({"reading": {"kl_warmup": 1.5}}, ("'reading.kl_warmup'", "1.5", "whole")),
+    "negative warm-up": ({"reading": {"kl_warmup": -1}}, ("'reading.kl_warmup'", "at least 0")),
+    "fading by number": ({"reading": {"switch_fades": 1}}, ("'reading.switch_fades'", "true or")),
     "negative weight": ({"reading": {"kl_weight": -1.0}}, ("'reading.kl_weight'", "at least 0")),
     "infinite weight": ({"reading": {"kl_weight": float("inf")}}, ("is inf", "finite")),
     "unknown cell": ({"batch": {"cells": ["Cel 1"]}}, ("'batch.cells'", "'Cel 1'", "'Cell 1'")),

@@ -88,7 +88,7 @@ def test_notation_and_glossary_have_every_named_value() -> None:
 
 def test_the_other_reading_changes_what_was_asked_for_and_no_draw(trace: velotrace.Trace) -> None:
     """model.md 4.2: repression starting at the switch makes the penalty of u 20.4578."""
-    other = book.reread(repression_start="switch-time")
+    other = velotrace.trace(reading={"repression_start": "switch-time"})
     assert book.at(trace, "switch_penalty_u", "A") == pytest.approx(58.5225, abs=5e-5)
     assert book.at(other, "u_switch", "A") == pytest.approx(5.3730, abs=5e-5)
     assert book.at(other, "switch_penalty_u", "A") == pytest.approx(20.4578, abs=5e-5)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -13,10 +15,13 @@ import pytest
 from hypothesis import Phase, given, settings
 from iterations import Case, cases, make_case
 
+import velotrace
 from velotrace.certificates import certify
 from velotrace.certificates import certify as certify_function
 from velotrace.certificates.differences import differentiate, noise_of
 from velotrace.certificates.moving_draw import moving_draw
+from velotrace.model.objective import loss
+from velotrace.model.records import Draws
 from velotrace.tape import evaluate, named
 from velotrace.walkthrough import Trace
 
@@ -41,6 +46,31 @@ def test_walkthrough_holds(walkthrough: Trace) -> None:
     assert all(c.checked == c.components for c in report.certificates)
     # the bounds are no excuse: each is a small part of the array's largest component
     assert all(c.tape_differences.bound < 1e-5 * c.largest for c in report.certificates)
+
+
+@pytest.mark.parametrize("preset", ["paper", "joint", "scvi-tools"])
+def test_far_too_large_rates_hold(preset: str, scenario: Callable[..., Path]) -> None:
+    """ū of 500 against deviations of 0.01: steps relative to ū jump from one state to another."""
+    keys = {
+        "reading": {"preset": preset},
+        "initial": {"alpha": [50.0, 3.0, 49.9], "switch_time": [10.0, 19.99, 5.0]},
+    }
+    assert not breaches(certify(velotrace.trace(scenario(keys))))
+
+
+@pytest.mark.parametrize(
+    ("free", "checked"),
+    [(49.0, 2), (50.0, 1), (50.0 + 1e-7, 1), (57.0, 2)],  # a corner, and 1e-7 from it
+)
+def test_a_clamp_is_a_corner(free: float, checked: int) -> None:
+    """min(softplus(a), 50): slope 1 below, 0 above, and at 50 itself no derivative to check."""
+    case = make_case(5, 2, 2, parameterisation="softplus", clamped={"alpha_free": free})
+    report = certify(as_trace(case))
+    assert not breaches(report)
+    found = {certificate.name: certificate for certificate in report.certificates}["alpha_free"]
+    assert (found.components, found.checked) == (2, checked)
+    slope = case.tape()["alpha_free"].adjoint[-1]  # both exact routes let the gradient in at 50
+    assert (slope == 0.0) == (free > 50.0)
 
 
 @settings(max_examples=50, phases=(Phase.explicit, Phase.generate))
@@ -103,18 +133,12 @@ def test_noise_covers_what_rounding_does() -> None:
     for seed in range(10):
         order = np.random.default_rng(seed).permutation(6)
         iteration = case.iteration
-        shuffled = SimpleNamespace(
-            unspliced=iteration.unspliced[order], spliced=iteration.spliced[order],
-            draws=SimpleNamespace(
-                epsilon_z=iteration.draws.epsilon_z[order], pi=iteration.draws.pi[order],
-                state=iteration.draws.state[order],
-            ),
-            constants=iteration.constants, reading=iteration.reading,
-            activation=iteration.activation,
-        )  # fmt: skip
-        from velotrace.model.objective import loss
-
-        values.append(float(loss(case.parameters, shuffled)))  # type: ignore[arg-type]
+        drawn = iteration.draws
+        assert drawn.state is not None
+        draws = Draws(drawn.epsilon_z[order], drawn.pi[order], drawn.state[order])
+        u, s = iteration.unspliced[order], iteration.spliced[order]
+        shuffled = replace(iteration, unspliced=u, spliced=s, draws=draws)
+        values.append(float(loss(case.parameters, shuffled)))
     noise = noise_of(case.tape())
     assert max(values) - min(values) <= noise
     assert noise < 1e-9 * max(values)

@@ -132,6 +132,30 @@ def test_setting_a_parameter_is_starting_there(tmp_path: Path, walkthrough: Trac
     )
 
 
+def test_setting_a_free_value_is_starting_there(traces: dict[str, Trace]) -> None:
+    """α = softplus(0) = log 2, and the step of the optimiser starts at 0."""
+    before = traces["scvi-tools"]
+    changed = counterfactual(before, ["alpha_free@A=0"])
+    assert value(changed, "alpha")[0] == math.log(2.0)
+    np.testing.assert_array_equal(value(changed, "alpha")[1:], value(before, "alpha")[1:])
+    assert adjoint(changed, "alpha_free")[0] == pytest.approx(adjoint(changed, "alpha")[0] / 2.0)
+    step = changed.updates["adam"]["alpha_free"]
+    assert step["updated"][0] == pytest.approx(step["change"][0], abs=0.0)
+    assert not changed.left_domain("sgd")
+
+
+def test_setting_what_a_free_value_gives_stops_its_gradient(traces: dict[str, Trace]) -> None:
+    """α_A = 0.3 is set after the softplus: its free value has no share in the loss then."""
+    before = traces["scvi-tools"]
+    changed = counterfactual(before, ["alpha@A=0.3", "variance_u@B=0.04"])
+    assert value(changed, "alpha")[0] == 0.3
+    assert value(changed, "sigma_u")[1] == 0.2
+    held = adjoint(changed, "alpha_free")
+    assert held[0] == 0.0
+    assert (held[1:] != 0.0).all()
+    np.testing.assert_array_equal(value(changed, "alpha_free"), value(before, "alpha_free"))
+
+
 def test_setting_a_computed_value_is_that_value_from_there_on(walkthrough: Trace) -> None:
     """u0 of gene A set to 1: (7) in repression and the penalty (26) see it, nothing before does."""
     changed = counterfactual(walkthrough, ["u_switch@A=1"])
@@ -463,6 +487,22 @@ def test_two_changes_of_one_value_are_refused(
 ) -> None:
     outcome = command("trace", *changes)
     assert outcome.status == 2
+    assert words in outcome.err
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ("variance_u=0", "variance_u is set to 0; it must be greater than 0"),
+        ("alpha_free=nan", "it must be a finite number"),
+        ("beta_free=-800", "the loss overflows float64"),  # softplus(−800) is 0
+    ],
+)
+def test_bad_changes_of_held_values(
+    command: Callable[..., Outcome], scenario: Callable[..., Path], change: str, words: str
+) -> None:
+    outcome = command("trace", scenario({"reading": {"preset": "scvi-tools"}}), "--set", change)
+    assert (outcome.status, outcome.out) == (2, "")
     assert words in outcome.err
 
 

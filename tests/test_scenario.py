@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 import tomllib
+import typing
 from dataclasses import asdict
 from pathlib import Path
 
@@ -13,10 +15,18 @@ from helpers import READINGS, TOY, WALKTHROUGH, toml, write_scenario
 
 import velotrace
 from velotrace.data import read_expression
-from velotrace.model.readings import DOCUMENT, PRESET_OPTIMISERS, Reading
+from velotrace.model.readings import (
+    DOCUMENT,
+    PRESET_OPTIMISERS,
+    PRESETS,
+    Optimiser,
+    Reading,
+    in_force,
+)
+from velotrace.report.starter import starter_scenario
 from velotrace.resources import data_path
 from velotrace.scenario import resolve
-from velotrace.scenario.schema import Scenario
+from velotrace.scenario.schema import ReadingKeys, Scenario
 
 HEADER = "cell,gene,unspliced,spliced\n"
 
@@ -105,34 +115,90 @@ CHOICES = {
     "kl_weight": 0.7,
     "reduction": "mean",
     "latent_variance": "softplus",
+    "parameterisation": "softplus",
+    "noise_parameter": "variance",
     "encoder_input": "spliced-first",
     "decoders": "shared-hidden",
     "denominator": "eps",
+    "kl_warmup": 100,
+    "switch_fades": True,
 }
 
 
 @pytest.mark.parametrize("choice", CHOICES)
 def test_each_choice_overrides_its_preset_alone(choice: str, tmp_path: Path) -> None:
     """design.md, `[reading]`, and the table of model.md section 2."""
-    plain = asdict(resolve(write_scenario(tmp_path)).iteration.reading)
+    plain = asdict(resolve(write_scenario(tmp_path)).reading)
+    assert set(CHOICES) == set(plain)
     keys = {"reading": {choice: CHOICES[choice]}}
-    reading = asdict(resolve(write_scenario(tmp_path, keys)).iteration.reading)
+    reading = asdict(resolve(write_scenario(tmp_path, keys)).reading)
     assert reading == plain | {choice: CHOICES[choice]}
     assert plain[choice] != CHOICES[choice]
 
 
 def test_presets_are_those_of_the_table(tmp_path: Path) -> None:
-    """model.md section 2, columns document, paper, joint."""
+    """The table of model.md section 2."""
     rows = {
         "document": Reading("sampled-state", "steady-state", 1.0, 1.0, "sum", "exp"),
         "paper": Reading("separate-mixtures", "switch-time", 0.2, 1.0, "sum", "exp"),
         "joint": Reading("joint-mixture", "switch-time", 0.2, 1.0, "sum", "exp"),
+        "scvi-tools": Reading(
+            *("separate-mixtures", "switch-time", 0.2, 1.0, "mean", "softplus", "softplus"),
+            *("variance", "spliced-first", "shared-hidden", "eps", 400, True),
+        ),
+    }
+    steps = {
+        "document": Optimiser("adam", 0.01),
+        "paper": Optimiser("adam", 0.01, weight_decay=0.01),
+        "joint": Optimiser("adam", 0.01),
+        "scvi-tools": Optimiser("adamw", 0.01, eps=0.01, weight_decay=0.01, clip_norm=10.0),
     }
     for preset, reading in rows.items():
         resolved = resolve(write_scenario(tmp_path, {"reading": {"preset": preset}}))
-        assert resolved.iteration.reading == reading
-        assert resolved.optimiser == PRESET_OPTIMISERS[preset]
-        assert (resolved.optimiser.weight_decay > 0.0) == (preset == "paper")
+        assert resolved.reading == reading
+        assert resolved.optimiser == PRESET_OPTIMISERS[preset] == steps[preset]
+
+
+def test_first_iteration_is_that_of_epoch_0(tmp_path: Path) -> None:
+    """scvi-tools' warm-up starts at 0: KL_z counts nothing, the switch penalty in full."""
+    resolved = resolve(write_scenario(tmp_path, {"reading": {"preset": "scvi-tools"}}))
+    now = resolved.iteration.reading
+    assert (now.kl_weight, now.switch_weight) == (0.0, 0.2)
+    assert (now.kl_warmup, now.switch_fades) == (0, False)
+
+
+@pytest.mark.parametrize(
+    ("given", "warmup", "fades", "first"),
+    [
+        ({}, 400, True, (0.0, 0.2)),
+        ({"kl_weight": 0.5}, 0, True, (0.5, 0.1)),
+        ({"switch_weight": 0.3}, 400, False, (0.0, 0.3)),
+        ({"kl_weight": 0.5, "kl_warmup": 10}, 10, True, (0.0, 0.2)),
+        ({"switch_weight": 0.3, "switch_fades": True}, 400, True, (0.0, 0.3)),
+        ({"kl_warmup": 0}, 0, True, (1.0, 0.0)),
+        ({"kl_weight": 2.0}, 0, True, (2.0, 0.0)),  # never below 0
+    ],
+)
+def test_a_weight_that_is_given_holds_from_the_start(
+    given: dict[str, object], warmup: int, fades: bool, first: tuple[float, float], tmp_path: Path
+) -> None:
+    """model.md section 2, last row: λ = 0.2 (1 − kl_weight); given alone, no schedule."""
+    keys = {"reading": {"preset": "scvi-tools", **given}}
+    resolved = resolve(write_scenario(tmp_path, keys))
+    assert (resolved.reading.kl_warmup, resolved.reading.switch_fades) == (warmup, fades)
+    now = resolved.iteration.reading
+    assert (now.kl_weight, now.switch_weight) == first
+
+
+def test_weights_over_the_epochs() -> None:
+    """model.md section 2: "epoch/400, up to 1 (so the switch penalty fades to 0)"."""
+    for epoch, weight in ((0, 0.0), (1, 1 / 400), (100, 0.25), (400, 1.0), (401, 1.0), (9999, 1.0)):
+        now = in_force(PRESETS["scvi-tools"], epoch)
+        assert now.kl_weight == weight
+        assert now.switch_weight == 0.2 * (1.0 - weight)
+    for preset in ("document", "paper", "joint"):
+        for epoch in (0, 1, 400):
+            assert in_force(PRESETS[preset], epoch) == PRESETS[preset]
 
 
 @pytest.mark.parametrize("name", READINGS)
@@ -156,6 +222,20 @@ def _missing_keys(scenario: Scenario) -> set[str]:
     dumped = scenario.model_dump(by_alias=True)
     tables = {key: value for key, value in dumped.items() if isinstance(value, dict)}
     return {f"{t}.{k}" for t, table in tables.items() for k, v in table.items() if v is None}
+
+
+def test_starter_names_every_choice() -> None:
+    """What `velotrace init` writes about [reading]: each key, each of its words, all lawful."""
+    text = starter_scenario("toy.csv", read_expression(data_path("toy.csv")))
+    section = text.split("[reading]\n")[1].split("[initial]")[0]
+    keys = tomllib.loads(re.sub(r"(?m)^# (?=\w+ = )", "", section))
+    assert set(keys) == set(ReadingKeys.model_fields)
+    ReadingKeys.model_validate(keys)
+    for name, field in ReadingKeys.model_fields.items():
+        for options in (field.annotation, *typing.get_args(field.annotation)):
+            if typing.get_origin(options) is typing.Literal:
+                line = next(row for row in section.splitlines() if f"{name} = " in row)
+                assert " | ".join(typing.get_args(options)) in line
 
 
 def test_pins_of_draws_stand_as_given(tmp_path: Path) -> None:

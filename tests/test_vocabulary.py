@@ -27,6 +27,12 @@ TERMS = {  # "The two KLs are also declared term by term", and the penalty's two
     "kl_pi": ("kl_pi_normaliser", "kl_pi_log_gamma", "kl_pi_digamma"),
     "switch_penalty": ("switch_penalty_u", "switch_penalty_s"),
 }
+HELD = {  # what each of `helpers.READINGS` holds in the place of θ, and what that passes through
+    "scvi-tools": "alpha_free beta_free gamma_free switch_time_free variance_u_free"
+    " variance_s_free variance_u variance_s",
+    "free deviations": "alpha_free beta_free gamma_free switch_time_free sigma_u_free sigma_s_free",
+    "held variances": "variance_u variance_s",
+}
 INSIDE = re.compile(rf"({'|'.join(NETWORKS)})\.\d+\..+")
 """Weights and whatever is named inside a network go by its path, not by the vocabulary."""
 
@@ -55,11 +61,27 @@ def test_every_named_value_is_declared(name: str, traces: dict[str, Trace]) -> N
 
 
 def test_every_declared_value_is_recorded(traces: dict[str, Trace]) -> None:
-    """In every reading, but for the state, which only 'sampled-state' draws."""
+    """In every reading, but for the state, which only 'sampled-state' draws, and held values."""
+    assert unrecorded(traces) == set()
+    held = {name for name, quantity in VOCABULARY.items() if quantity.role == "held"}
     for name, trace in traces.items():
-        left_out = set() if trace.resolved.iteration.reading.draws_state else {"state"}
-        assert unrecorded({name: trace}) == left_out
+        left_out = held - set(HELD.get(name, "").split())
+        if not trace.resolved.iteration.reading.draws_state:
+            left_out.add("state")
+        assert unrecorded({name: trace}) == left_out, name
         assert trace.quantities == tuple(q for q in VOCABULARY if q not in left_out)
+
+
+def test_what_is_held_is_what_the_optimiser_moves(traces: dict[str, Trace]) -> None:
+    """model.md section 2, "parameters held as" and "noise parameter"."""
+    for name, trace in traces.items():
+        leaf = [n for n, _ in leaves(trace.resolved.parameters) if "." not in n]
+        assert set(trace.held) == set(leaf), name
+    assert traces["document"].held == PARAMETERS
+    assert traces["held variances"].held == (*PARAMETERS[:4], "variance_u", "variance_s")
+    rates = tuple(f"{name}_free" for name in PARAMETERS[:4])
+    assert traces["scvi-tools"].held == (*rates, "variance_u_free", "variance_s_free")
+    assert traces["free deviations"].held == (*rates, "sigma_u_free", "sigma_s_free")
 
 
 def test_the_two_tests_above_can_fail(traces: dict[str, Trace]) -> None:
@@ -74,7 +96,10 @@ def test_names_and_dimensions_are_those_of_the_design() -> None:
     design = {name: dims for dims, names in DESIGN.items() for name in names.split()}
     terms = {term for parts in TERMS.values() for term in parts}
     assert {name for name, quantity in VOCABULARY.items() if quantity.role == "term"} == terms
-    assert {name: q.dims for name, q in VOCABULARY.items() if q.role != "term"} == design
+    known = {name: q.dims for name, q in VOCABULARY.items() if q.role not in ("term", "held")}
+    assert known == design
+    held = {name: q.dims for name, q in VOCABULARY.items() if q.role == "held"}
+    assert held == dict.fromkeys(" ".join(HELD.values()).split(), ("gene",))
     assert {name for name, q in VOCABULARY.items() if q.role == "parameter"} == set(PARAMETERS)
     assert {name for name, q in VOCABULARY.items() if q.role == "data"} == {"unspliced", "spliced"}
     assert {n for n, q in VOCABULARY.items() if q.role == "draw"} == {"epsilon_z", "pi", "state"}

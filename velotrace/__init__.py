@@ -15,6 +15,7 @@ from velotrace.version import __version__
 
 if TYPE_CHECKING:
     from velotrace.attribution import Explanation, explain
+    from velotrace.comparison import Comparison, compare
     from velotrace.counterfactuals import counterfactual
     from velotrace.errors import InputError
     from velotrace.quantities import VOCABULARY, Quantity
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 __all__ = [
     "__version__",
     "VOCABULARY",
+    "Comparison",
     "Cut",
     "Differences",
     "Explanation",
@@ -35,6 +37,7 @@ __all__ = [
     "Replace",
     "Shift",
     "Trace",
+    "compare",
     "compare_vectors",
     "counterfactual",
     "diff",
@@ -50,6 +53,8 @@ __all__ = [
 _HOMES = {
     "Explanation": "attribution",
     "explain": "attribution",
+    "Comparison": "comparison",
+    "compare": "comparison",
     "counterfactual": "counterfactuals",
     "Differences": "report.differences",
     "diff": "report.differences",

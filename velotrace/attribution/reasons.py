@@ -146,6 +146,10 @@ def why_no_share(
             return f"{_place(*at)} is in state {k}: {_not_in_state(k, selection.name)}"
     if _moves(trace, selection, member, at, between):
         return ""
+    states = _underflowed(trace, selection, member, at, between)
+    if states:
+        which = " and ".join(f"of state {k}" for k in states)
+        return f"the responsibility {which} at {_place(*at)} is 0 in float64"
     return f"nothing of {_place(*at)} changes with the components chosen"
 
 
@@ -182,6 +186,32 @@ def _moves(
     seed[(adjoint == 0.0) & (adjoint[index].any() > 0)] = 0.0
     arrived = pull_to(trace.tape, {member: seed}, selection.name, between)
     return arrived is not None and bool(arrived[selection.mask].any())
+
+
+def _underflowed(
+    trace: Trace,
+    selection: Selection,
+    member: str,
+    at: tuple[str | None, str | None],
+    between: frozenset[str],
+) -> list[int]:
+    """In a mixture, the states that the target acts in here, if it counts none of them.
+
+    A state's share of the likelihood (minus the adjoint of its log density) underflows where
+    another state explains the cell and gene better by a factor that float64 cannot hold.
+    """
+    adjoint = np.asarray(trace.tape[member].adjoint)
+    if trace.resolved.iteration.reading.draws_state or dims_of(trace, member)[-1:] != ("state",):
+        return []
+    n, g = (trace.coords[dim].index(of) for dim, of in zip(("cell", "gene"), at, strict=True))
+    found = []
+    for k in range(1, len(STATES) + 1):
+        seed = np.zeros_like(adjoint)
+        seed[n, g, k - 1] = 1.0
+        arrived = pull_to(trace.tape, {member: seed}, selection.name, between)
+        if arrived is not None and arrived[selection.mask].any():
+            found.append(k)
+    return [] if any(adjoint[n, g, k - 1] for k in found) else found
 
 
 def is_local(trace: Trace, between: frozenset[str], member: str) -> bool:

@@ -30,7 +30,8 @@ _PER_OPERATION = 6
 # fmt: off
 DIAGONAL = frozenset({
     "add", "subtract", "multiply", "divide", "negative", "power", "exp", "expm1", "log", "tanh",
-    "relu", "expit", "exprel", "absolute", "minimum", "gammaln", "psi", "softplus", "_same",
+    "relu", "expit", "exprel", "absolute", "minimum", "gammaln", "psi", "softplus", "sqrt",
+    "at_most", "_same",
 })
 """Operations that work component by component, but for broadcasting."""
 

@@ -129,7 +129,7 @@ def certify(trace: Trace, most: int = MOST) -> Report:
     by_hand = backward(resolved.parameters, resolved.iteration, values)
     exact = exact_bounds(resolved.parameters, resolved.iteration, values, by_hand)
     noise, draw = noise_of(trace.tape), None
-    if not resolved.iteration.reading.draws_state:
+    if trace.tape["pi"].adjoint is not None:  # not a hard draw, and not dropped
         draw = moving_draw(values["pi"], values["concentration"])
     moved_by = _before(trace, "concentration") if draw is not None else frozenset()
     certificates, without = [], []

@@ -8,8 +8,9 @@ The quotient is D(h) = (8 [f(x+h) − f(x−h)] − [f(x+2h) − f(x−2h)]) / 1
 * round-off: if f is computed to within δ, D is off by at most 18 δ / 12 h.
 
 D is taken at each of `STEPS`, and the step with the smallest sum of both wins, component by
-component. A step that switches a rectified unit on or off is out: the loss has a corner there.
-Where even the smallest does (a dead layer before the unit, and biases 0) there is no derivative.
+component. A step that switches a rectified unit on or off, or takes a free value past its clamp, is
+out: the loss has a corner there. Where even the smallest does (a dead layer before the unit, and
+biases 0; a value at its clamp) there is no derivative.
 
 All steps of all components of a value are stacked into one run of the forward pass.
 """
@@ -22,8 +23,9 @@ from typing import Any
 
 import numpy as np
 
+from velotrace.model.distributions import softplus
 from velotrace.model.holding import NOISE
-from velotrace.quantities import PARAMETERS, VOCABULARY
+from velotrace.quantities import PARAMETERS, RATES, VOCABULARY
 from velotrace.tape import Evaluation, Intervention, Shift, Tape, evaluate
 
 STEPS = 2.0 ** -np.arange(4.0, 15.0, 2.0)
@@ -105,7 +107,7 @@ def differentiate(
         follow: what moves along although no operation computes it (a Dirichlet draw).
         reach: for each component of the value, the distance within which the function is known
             to be smooth, where that is less than the value's own size.
-        corners: whether hidden layers are rectified.
+        corners: whether hidden layers are rectified, or free values clamped.
 
     Returns:
         One quotient with its step and bound for each component that has a derivative.
@@ -144,12 +146,21 @@ def _best(
 
 
 def _no_corner(values: Mapping[str, Any], shape: tuple[int, ...]) -> np.ndarray:
-    """Whether all four points of a step have the same rectified units on; (step, component)."""
+    """Whether all four points of a step have the same units on and clamps; (step, component)."""
+    sides = [
+        hidden > 0.0
+        for name, hidden in values.items()
+        if name.endswith(".h") and np.ndim(hidden) > 2  # stacked: it moves with the shift
+    ]
+    sides += [
+        values[name] < softplus(values[f"{name}_free"])
+        for name in RATES
+        if f"{name}_free" in values and np.ndim(values[f"{name}_free"]) > 1
+    ]
     smooth = np.ones(shape[1:], dtype=bool)
-    for name, hidden in values.items():
-        if name.endswith(".h") and np.ndim(hidden) > 2:  # stacked: it moves with the shift
-            on = (hidden > 0.0).reshape(*shape, -1)
-            smooth &= np.all(on == on[:1], axis=(0, -1))
+    for side in sides:
+        parted = side.reshape(*shape, -1)
+        smooth &= np.all(parted == parted[:1], axis=(0, -1))
     return smooth
 
 

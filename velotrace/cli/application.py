@@ -10,8 +10,10 @@ from typing import Annotated
 import typer
 
 from velotrace import __version__
-from velotrace.cli import exchange, iteration
+from velotrace.cli import claims, exchange, iteration, readings, stepping, studies, training
+from velotrace.cli.exercise import exercise
 from velotrace.errors import ContradictionError, InputError
+from velotrace.report.escape import terminal
 
 app = typer.Typer(
     name="velotrace",
@@ -38,10 +40,20 @@ for _command in (
     iteration.check,
     iteration.explain,
     iteration.diff,
+    readings.compare,
+    stepping.step,
+    stepping.player,
+    training.train,
+    training.retrace,
+    training.results,
+    claims.claims,
+    studies.simulate,
+    studies.study,
     exchange.vectors,
     exchange.init,
 ):
     app.command()(_command)
+app.add_typer(exercise)
 
 
 def main() -> None:
@@ -73,6 +85,5 @@ def main() -> None:
 
 def _fail(message: str, status: int = 2) -> int:
     line = " ".join(message.replace("Value error, ", "").split())
-    shown = "".join(c if c.isprintable() else repr(c)[1:-1] for c in line)
-    print(f"velotrace: {shown}", file=sys.stderr)
+    print(f"velotrace: {terminal(line)}", file=sys.stderr)
     return status

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from velotrace.cli.options import ScenarioArgument, ToleranceOption
+from velotrace.cli.output import put, say
 from velotrace.errors import InputError
 
 
@@ -32,13 +33,13 @@ def vectors(
     ours = report.vectors(scenario)
     if output is not None:
         write_whole(output, report.to_json(ours))
-        typer.echo(f"Wrote {output}")
+        say(f"Wrote {output}")
     if theirs is not None:
         difference = report.compare_vectors(ours, theirs, tolerance)
-        typer.echo(str(difference or f"{against} agrees in every number"))
+        say(str(difference or f"{against} agrees in every number"))
         raise typer.Exit(1 if difference else 0)
     if output is None:
-        typer.echo(report.to_json(ours), nl=False)
+        put(report.to_json(ours))
 
 
 def init(
@@ -60,4 +61,4 @@ def init(
     expression = read_expression(data)
     beside = os.path.relpath(data.resolve(), output.resolve().parent)
     write_whole(output, starter_scenario(Path(beside).as_posix(), expression))
-    typer.echo(f"Wrote {output}; try: velotrace trace {output}")
+    say(f"Wrote {output}; try: velotrace trace {output}")

@@ -17,6 +17,7 @@ from velotrace.cli.options import (
     TextFormat,
     ToleranceOption,
 )
+from velotrace.cli.output import put, say
 from velotrace.errors import InputError
 
 
@@ -55,13 +56,13 @@ def trace(
     if output is not None:
         contents = render.folder_contents(made, style or Format.csv)
         write_all(output, contents)
-        typer.echo(f"Wrote {len(contents)} files to {output}: trace.{style or Format.csv}, …")
+        say(f"Wrote {len(contents)} files to {output}: trace.{style or Format.csv}, …")
     elif style is None:
-        typer.echo(render.print_text(made), nl=False)
+        put(render.print_text(made))
     elif style is Format.md:
-        typer.echo(render.markdown(made), nl=False)
+        put(render.markdown(made))
     else:
-        typer.echo(render.long_text(made, style), nl=False)
+        put(render.long_text(made, style))
 
 
 def _print_differences(
@@ -78,7 +79,7 @@ def _print_differences(
     from velotrace.report.differences import diff as compare
 
     found = compare(before, after, tolerance)
-    typer.echo(render_differences(found, style, title, sides, largest_first), nl=False)
+    put(render_differences(found, style, title, sides, largest_first))
     return bool(found.changes or found.notes)
 
 
@@ -99,7 +100,7 @@ def check(
 
     report = certify(run(scenario), most)
     shown = {"text": checks.check_text, "md": checks.check_markdown, "json": checks.check_json}
-    typer.echo(shown[style](report), nl=False)
+    put(shown[style](report))
     raise typer.Exit(0 if report.holds else 1)
 
 
@@ -135,11 +136,11 @@ def explain(
         compared = report.comparison(explained, unchanged, changes)
         keys = comparison_keys(unchanged, values, cut, drop)
     if style is TextFormat.json:
-        typer.echo(explanation_json(explained, keys), nl=False)
+        put(explanation_json(explained, keys))
     elif style is TextFormat.md:
-        typer.echo(report.explanation_markdown(made, explained, compared), nl=False)
+        put(report.explanation_markdown(made, explained, compared))
     else:
-        typer.echo(report.explanation_text(made, explained, compared), nl=False)
+        put(report.explanation_text(made, explained, compared))
 
 
 _COMPARABLE = "A scenario (.toml), test vectors (.json), or a folder written by trace -o."

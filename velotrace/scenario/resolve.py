@@ -81,6 +81,11 @@ def resolve(path: Path, reading: Mapping[str, Any] | None = None) -> Resolved:
 
 
 def work_out(scenario: Scenario, expression: Expression) -> Resolved:
+    """Work everything out from a scenario and its data in memory.
+
+    Raises:
+        InputError: the two do not fit each other.
+    """
     cells = _batch(scenario, expression)
     upper = _upper_cells(scenario, expression)
     highest = highest_cells(expression, upper)
