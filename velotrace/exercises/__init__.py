@@ -1,0 +1,1 @@
+"""Exercises whose parameters differ from student to student, and which check themselves."""
