@@ -1,4 +1,4 @@
-"""What the book's pages use: numbers for sentences, tables, glossary, notation, other readings.
+"""What the book's pages use: numbers for sentences, tables, glossary, notation.
 
 Pages compute no number of the model; they name what they want of a trace and these functions lay it
 out. What only a notebook has (IPython, MyST-NB) is imported where it is used.
@@ -6,11 +6,8 @@ out. What only a notebook has (IPython, MyST-NB) is imported where it is used.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from importlib import import_module
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -27,9 +24,7 @@ from velotrace.report.book_tables import (
     typeset,
     value_table,
 )
-from velotrace.resources import data_path
 from velotrace.walkthrough import Trace
-from velotrace.walkthrough import trace as run
 
 __all__ = [
     "adjoint_table",
@@ -42,7 +37,6 @@ __all__ = [
     "notation_table",
     "of_blocks",
     "pull",
-    "reread",
     "show",
     "shown",
     "step_table",
@@ -89,7 +83,8 @@ def show(*parts: str) -> None:
 
 
 def notation_table(
-    roles: Iterable[str] = ("data", "parameter", "draw", "value", "term"), short: bool = False
+    roles: Iterable[str] = ("data", "held", "parameter", "draw", "value", "term"),
+    short: bool = False,
 ) -> str:
     """Every named value: symbol, name, dimensions, unit, equation, section of the document.
 
@@ -119,30 +114,7 @@ def glossary() -> str:
     return "````{glossary}\n" + "\n\n".join(entries) + "\n````"
 
 
-# ---- other readings -------------------------------------------------------------------------
-
-
-def reread(**choices: Any) -> Trace:
-    """The walkthrough under another reading: its scenario with keys added under [reading].
-
-    Example:
-        >>> print(round(at(reread(repression_start="switch-time"), "u_switch", "A"), 4))
-        5.373
-    """
-    text = data_path("walkthrough.toml").read_text(encoding="utf-8")
-    lines = "".join(f"{key} = {_toml(value)}\n" for key, value in choices.items())
-    if "preset" in choices:
-        text = re.sub(r"(?m)^preset = .*\n", "", text)
-    text = text.replace("[reading]\n", f"[reading]\n{lines}", 1)
-    text = text.replace('"toy.csv"', f'"{data_path("toy.csv").as_posix()}"', 1)
-    with TemporaryDirectory() as folder:
-        path = Path(folder, "reading.toml")
-        path.write_text(text, encoding="utf-8")
-        return run(path)
-
-
-def _toml(value: Any) -> str:
-    return f'"{value}"' if isinstance(value, str) else str(value)
+# ---- the Dirichlet divergence ----------------------------------------------------------------
 
 
 def dirichlet_rows(cases: Mapping[str, Sequence[float]], prior: float) -> list[list[Any]]:

@@ -140,8 +140,8 @@ def step_table(trace: Trace, optimiser: str) -> str:
             new = shown(info["updated"][g])
             fate = "**left**" if gene in leaving.get(name, []) else "inside"
             slope = None if entry.adjoint is None else entry.adjoint[g]
-            row = [symbol(name), escape.markdown(gene), fate, entry.value[g], slope, info["change"][g], new]
-            rows.append(row)
+            labels = [symbol(name), escape.markdown(gene), fate]
+            rows.append([*labels, entry.value[g], slope, info["change"][g], new])
     headers = ["parameter", "gene", "domain", "old", "gradient", "change", "new"]
     return markdown(headers, rows, 3)
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import textwrap
 from dataclasses import asdict
 
 from velotrace.certificates import Certificate, Report
 from velotrace.certificates.certify import EXACT, Pair
+from velotrace.report import escape
 from velotrace.report.blocks import Table
 from velotrace.report.render import text_table
 
@@ -22,8 +22,8 @@ def verdict(certificate: Certificate) -> str:
 def exact_table(report: Report) -> Table:
     """Tape against the pass by hand, two exact routes."""
     rows = [
-        [c.name, f"{c.largest:.4g}", _tiny(c.tape_hand.absolute), _tiny(c.tape_hand.relative),
-         _tiny(c.tape_hand.bound), "holds" if c.tape_hand.worst <= 1.0 else "BREACH"]
+        [c.name, f"{c.largest:.4g}", tiny(c.tape_hand.absolute), tiny(c.tape_hand.relative),
+         tiny(c.tape_hand.bound), "holds" if c.tape_hand.worst <= 1.0 else "BREACH"]
         for c in report.certificates
     ]  # fmt: skip
     headers = ["adjoint of", "largest", "tape−hand", "relative", "bound", "verdict"]
@@ -33,9 +33,9 @@ def exact_table(report: Report) -> Table:
 def differences_table(report: Report) -> Table:
     """Either of them against finite differences; bound and step are those of the worst place."""
     rows = [
-        [c.name, _tiny(c.step),
+        [c.name, tiny(c.step),
          *_pair(c.tape_differences), *_pair(c.hand_differences),
-         _tiny(c.tape_differences.bound), verdict(c)]
+         tiny(c.tape_differences.bound), verdict(c)]
         for c in report.certificates
     ]  # fmt: skip
     headers = ["adjoint of", "step", "tape−fd", "rel.", "hand−fd", "rel.", "bound", ""]
@@ -54,7 +54,8 @@ def summary(report: Report) -> str:
     if checked == numbers:
         return f"{agree}, in each of their {numbers} numbers."
     left = f"finite differences checked {checked} of {numbers} numbers"
-    return f"{agree}; {left} (--most sets how many, and at a corner of relu there is none)."
+    why = "--most sets how many; at a corner of relu or at a clamp there is none"
+    return f"{agree}; {left} ({why})."
 
 
 def explanation(report: Report) -> str:
@@ -77,7 +78,7 @@ def check_text(report: Report) -> str:
         _headed(differences_table(report)),
         explanation(report),
         _no_path(report),
-        summary(report),
+        textwrap.fill(summary(report), 80),
     ]
     return "\n\n".join(parts) + "\n"
 
@@ -98,7 +99,7 @@ def check_json(report: Report) -> str:
         "no_path": list(report.without_path),
         "certificates": rows,
     }
-    return json.dumps(_without_nan(content), ensure_ascii=False, allow_nan=False, indent=1) + "\n"
+    return escape.json(_without_nan(content), indent=1) + "\n"
 
 
 def _headed(table: Table) -> str:
@@ -110,10 +111,11 @@ def _no_path(report: Report) -> str:
 
 
 def _pair(pair: Pair) -> list[str]:
-    return [_tiny(pair.absolute), f"{pair.relative:.0e}".replace("e-0", "e-")]
+    return [tiny(pair.absolute), f"{pair.relative:.0e}".replace("e-0", "e-")]
 
 
-def _tiny(value: float) -> str:
+def tiny(value: float) -> str:
+    """A small number with two digits; a dash where there is none."""
     if value != value:
         return "—"
     return "0" if value == 0.0 else f"{value:.1e}".replace("e-0", "e-").replace("e+0", "e+")

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import csv
-import io
-import json
 import math
 import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
+from velotrace.report import escape
 from velotrace.report.blocks import Table
 from velotrace.report.differences import Change, Differences
 from velotrace.report.formula_text import signed
@@ -45,19 +43,21 @@ def render_differences(
         return differences_csv(found)
     listed = found.largest_first if largest_first else found.changes
     if style == "md":
-        blocks = [f"# {title}", _loss_line(found), *_tables(listed, sides, "github"), *found.notes]
+        notes = map(escape.markdown, found.notes)
+        heading = f"# {escape.markdown(title)}"
+        blocks = [heading, _loss_line(found), *_tables(listed, sides, "github"), *notes]
     else:
-        texts = (textwrap.fill(text, WIDTH) for text in (title, _loss_line(found), *found.notes))
-        title, loss, *notes = texts
-        blocks = [title, loss, *_tables(listed, sides, "simple"), *notes]
+        texts = map(escape.terminal, (title, _loss_line(found), *found.notes))
+        title, loss, *rest = (textwrap.fill(text, WIDTH) for text in texts)
+        blocks = [title, loss, *_tables(listed, sides, "simple"), *rest]
     return "\n\n".join(blocks) + "\n"
 
 
 def _loss_line(found: Differences) -> str:
     before, after = found.loss
-    if math.isnan(before) or math.isnan(after):
+    if before is None or after is None:
         return "One of the two has no loss."
-    if before == after:
+    if before == after or (math.isnan(before) and math.isnan(after)):
         return f"The loss is {signed(before)} in both."
     return f"The loss goes from {signed(before)} to {signed(after)}: {_change(before, after)}."
 
@@ -99,25 +99,21 @@ def differences_json(found: Differences, extra: Mapping[str, Any] | None = None)
         "notes": list(found.notes),
     }
     whole = dict(extra or {}) | content
-    return json.dumps(whole, allow_nan=False, ensure_ascii=False, indent=2) + "\n"
+    return escape.json(whole, indent=2) + "\n"
 
 
 def _finite_values(change: dict[str, Any]) -> dict[str, Any]:
     return {key: _finite(x) if isinstance(x, float) else x for key, x in change.items()}
 
 
-def _finite(x: float) -> float | None:
+def _finite(x: float | None) -> float | None:
     """JSON has no inf and no NaN."""
-    return x if math.isfinite(x) else None
+    return x if x is not None and math.isfinite(x) else None
 
 
 def differences_csv(found: Differences) -> str:
     """One row for each array that differs, in the order of computation; no path is empty."""
-    stream = io.StringIO()
-    columns: Sequence[str] = list(Change.__dataclass_fields__)
-    writer = csv.writer(stream, lineterminator="\n")
-    writer.writerow(columns)
-    for change in found.changes:
-        row = asdict(change)
-        writer.writerow(["" if row[key] is None else row[key] for key in columns])
-    return stream.getvalue()
+    rows = [asdict(change) | {"at": escape.csv_cell(change.at)} for change in found.changes]
+    columns = list(Change.__dataclass_fields__)
+    cells = [["" if row[key] is None else str(row[key]) for key in columns] for row in rows]
+    return escape.csv_text([columns, *cells])

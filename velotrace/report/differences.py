@@ -20,6 +20,7 @@ import pandas as pd
 from velotrace.data import read_text
 from velotrace.errors import InputError
 from velotrace.quantities import VOCABULARY
+from velotrace.report.escape import from_csv_cell
 from velotrace.report.tables import LONG_COLUMNS, long_table
 from velotrace.report.vectors import read_vectors
 from velotrace.walkthrough import Trace
@@ -29,6 +30,7 @@ Source = Trace | Mapping[str, Any] | str | Path
 
 _MALFORMED = (AttributeError, IndexError, KeyError, OverflowError, TypeError, ValueError)
 _LABELS = ("cell", "gene", "state", "latent")
+_NAMES = ("cell", "gene")
 _PARTS = {"forward": "value", "backward": "adjoint"}
 
 
@@ -65,12 +67,12 @@ class Differences:
         changes: one for each array that differs, in the order of computation, forward then
             backward.
         notes: what only one of the two has, a sentence each.
-        loss: before and after.
+        loss: before and after; None where there is none.
     """
 
     changes: tuple[Change, ...]
     notes: tuple[str, ...]
-    loss: tuple[float, float]
+    loss: tuple[float | None, float | None]
 
     @property
     def largest_first(self) -> tuple[Change, ...]:
@@ -107,7 +109,7 @@ def diff(before: Source, after: Source, tolerance: float = 0.0) -> Differences:
     only: dict[str, list[str]] = {"before": [], "after": []}
     shared = _values_of(first) & _values_of(second)  # a missing adjoint of these means 'no path'
     for (phase, name), group in both.groupby(["phase", "name"], sort=False):
-        sides = {side: bool(group[side].notna().any()) for side in ("before", "after")}
+        sides = {side: bool(group[f"in_{side}"].any()) for side in ("before", "after")}
         if phase == "forward" and not all(sides.values()):
             only["before" if sides["before"] else "after"].append(str(name))
         elif phase == "forward" or name in shared:
@@ -122,29 +124,35 @@ def _values_of(table: pd.DataFrame) -> set[str]:
     return set(table.loc[table["phase"] == "forward", "name"])
 
 
-def _loss(table: pd.DataFrame) -> float:
+def _loss(table: pd.DataFrame) -> float | None:
     rows = table[(table["phase"] == "forward") & (table["name"] == "loss")]
-    return float(rows["value"].iloc[0]) if len(rows) else float("nan")
+    return float(rows["value"].iloc[0]) if len(rows) else None
 
 
 def _change(
     part: str, name: str, group: pd.DataFrame, sides: Mapping[str, bool], tolerance: float
 ) -> Change | None:
-    """The difference of one array; None if there is none."""
+    """The difference of one array; None if there is none.
+
+    Where both overflow alike, to inf or nan, nothing differs; where only one does, all does.
+    """
     if not all(sides.values()):
         return _path_change(part, name, group, sides)
-    shared = group[group["before"].notna() & group["after"].notna()]
+    shared = group[group["in_before"] & group["in_after"]]
     if not len(shared):
         return None
     a, b = shared["before"].to_numpy(float), shared["after"].to_numpy(float)
-    size = float(max(np.abs(a).max(), np.abs(b).max()))
-    with np.errstate(invalid="ignore"):  # inf − inf where both overflow alike
-        apart = np.where(a == b, 0.0, np.abs(a - b))
-    differs = ~(apart <= tolerance * size)
+    same = (a == b) | (np.isnan(a) & np.isnan(b))
+    both = np.abs([a, b])
+    size = float(np.max(both, where=np.isfinite(both), initial=0.0))
+    apart = np.full(a.shape, np.inf)
+    np.abs(a - b, out=apart, where=np.isfinite(a) & np.isfinite(b))
+    apart[same] = 0.0
+    differs = apart > tolerance * size
     if not differs.any():
         return None
-    most = int(np.argmax(np.where(np.isnan(apart), np.inf, apart)))
-    relative = float(apart[most] / size) if np.isfinite(size) else float("inf")
+    most = int(np.argmax(apart))
+    relative = float(apart[most] / size) if size else float("inf")
     where, count = shared["at"].iloc[most], int(differs.sum())
     return Change(part, name, where, float(a[most]), float(b[most]), relative, count, len(shared))
 
@@ -183,9 +191,16 @@ def _merged(first: pd.DataFrame, second: pd.DataFrame) -> pd.DataFrame:
     """Both tables side by side, in the order of the first, then what only the second has."""
     keys = ["phase", "name", "at"]
     both = first[[*keys, "value"]].merge(
-        second[[*keys, "value"]], on=keys, how="outer", suffixes=("_before", "_after"), sort=False
+        second[[*keys, "value"]],
+        on=keys,
+        how="outer",
+        suffixes=("_before", "_after"),
+        sort=False,
+        indicator=True,
     )
     both = both.rename(columns={"value_before": "before", "value_after": "after"})
+    both["in_before"] = both["_merge"] != "right_only"
+    both["in_after"] = both["_merge"] != "left_only"
     order: dict[tuple[str, str], int] = {}
     for table in (first, second):
         for key in zip(table["phase"], table["name"], strict=True):
@@ -244,7 +259,9 @@ def _read_csv(file: Path) -> pd.DataFrame:
     """By Python's own float(), so that numbers read back bit for bit; an empty field is missing."""
     rows = csv.reader(io.StringIO(read_text(file)))
     header = next(rows)
-    return pd.DataFrame([[field or None for field in row] for row in rows], columns=header)
+    table = pd.DataFrame([[field or None for field in row] for row in rows], columns=header)
+    names = {column: table[column].map(from_csv_cell, na_action="ignore") for column in _NAMES}
+    return table.assign(**names)
 
 
 def _read_json(file: Path) -> pd.DataFrame:

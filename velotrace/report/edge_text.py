@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 import textwrap
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from velotrace.attribution import Edge, EdgeRow, Explanation
 from velotrace.attribution.expressions import names_in
 from velotrace.attribution.formulas import Formula
 from velotrace.quantities import STATES, VOCABULARY
+from velotrace.report import escape
 from velotrace.report.formula_text import EPS_LEGEND, LEGEND, in_symbols, signed, with_numbers
 from velotrace.report.symbols import plain
 from velotrace.walkthrough import Trace
@@ -24,7 +25,7 @@ def edge_blocks(trace: Trace, made: Explanation) -> list[str]:
     """Blocks of text from the target to the loss; edges of one line each stand together."""
     blocks: list[str] = []
     for edge in made.edges:
-        block = _block(trace, made, edge)
+        block = edge_block(trace, edge, made.quantity)
         if blocks and "\n" not in block and blocks[-1].startswith(_SHORT):
             blocks[-1] += "\n" + block
         else:
@@ -35,9 +36,19 @@ def edge_blocks(trace: Trace, made: Explanation) -> list[str]:
 _SHORT = "\0"  # marks a block of single lines while blocks are put together
 
 
-def _block(trace: Trace, made: Explanation, edge: Edge) -> str:
+def edge_block(trace: Trace, edge: Edge, target: str) -> str:
+    """One edge: where it leads, its formulas, and a line for each pair of components.
+
+    Args:
+        trace: that it is of.
+        edge: with numbers.
+        target: the value whose gradient is taken apart; what leaves it is summed up.
+
+    Returns:
+        Lines of at most 80 columns.
+    """
     heading = f"{edge.of} → {edge.to}"
-    lines = [_indented(_jacobian(trace, edge))] if edge.network else []
+    lines = [_indented(jacobian(trace, edge.of, edge.to))] if edge.network else []
     for formula, groups in _by_formula(edge.rows):
         if formula is not None and names_in(formula.expression):
             lines.append(_indented(_statement(trace, edge, formula)))
@@ -48,7 +59,7 @@ def _block(trace: Trace, made: Explanation, edge: Edge) -> str:
             lines.append(_indented(f"and {len(rest)} more, summing to {more}"))
     if edge.left_out and not edge.network:
         lines.append(_indented(f"and {edge.left_out} more places with smaller upstream adjoints"))
-    if edge.of == made.quantity and (len(edge.rows) != 1 or edge.left_out):
+    if edge.of == target and (len(edge.rows) != 1 or edge.left_out):
         lines.append(_indented(f"together {signed(edge.value)}"))
     if len(lines) == 1 and len(heading) + len(lines[0].strip()) + 2 <= WIDTH:
         return f"{heading}: {lines[0].strip()}"
@@ -65,7 +76,7 @@ def _statement(trace: Trace, edge: Edge, formula: Formula) -> str:
     other = ", same state" if formula.same_state else ", other states"
     state += "" if formula.same_state is None else other
     number = _equation(trace, edge, formula)
-    slope = f"∂{_one(plain(edge.to))}/∂{_one(plain(edge.of))}"
+    slope = f"∂{as_one(plain(edge.to))}/∂{as_one(plain(edge.of))}"
     return f"{slope} = {in_symbols(formula.expression)}{state}{number and f'; {number}'}"
 
 
@@ -83,7 +94,7 @@ def _equation(trace: Trace, edge: Edge, formula: Formula) -> str:
     return f"equation{'s' if ',' in equation else ''} {equation}"
 
 
-def _one(symbol: str) -> str:
+def as_one(symbol: str) -> str:
     """A symbol that reads as one in ∂…/∂…."""
     return f"[{symbol}]" if " " in symbol else symbol
 
@@ -111,7 +122,7 @@ def _numbers(row: EdgeRow) -> str:
 def _line(rows: list[EdgeRow]) -> str:
     """'Cell 1/A/1: (1 − e^(−0.1 × 8))/0.1 = 5.50671; × 388.07 = 2136.99'."""
     row = rows[0]
-    places = [place for place in map(_place, rows) if place]
+    places = [escape.terminal(place) for place in map(_place, rows) if place]
     where = ", ".join(places[:4]) + (f" and {len(places) - 4} more" if len(places) > 4 else "")
     chain = " = ".join(dict.fromkeys(text for text in (_numbers(row), signed(row.local)) if text))
     slope = f"{where}: {chain};" if where else f"{chain};"
@@ -163,18 +174,18 @@ def _activation(trace: Trace, name: str) -> str:
     return trace.resolved.iteration.activation
 
 
-def _jacobian(trace: Trace, edge: Edge) -> str:
+def jacobian(trace: Trace, of: str, to: str) -> str:
     """Which Jacobian an edge inside a network is, in words and a formula."""
-    sources = trace.tape.graph[edge.to]
+    sources = trace.tape.graph[to]
     weights = next((name for name in sources if name.endswith(".W")), "W")
-    function, slope = _SLOPES[_activation(trace, edge.to)]
+    function, slope = _SLOPES[_activation(trace, to)]
     whole = f"{function}(x @ W + b)" if function else "x @ W + b"
-    kind = edge.of.rpartition(".")[2]
+    kind = of.rpartition(".")[2]
     local = {"W": ("∂y_j/∂W_ij", "x_i"), "b": ("∂y_j/∂b_j", "")}.get(kind, ("∂y_j/∂x_i", "W_ij"))
     product = " ".join(part for part in (local[1], slope) if part) or "1"
-    shape = " × ".join(str(trace.tape[name].value.size) for name in (edge.of, edge.to))
+    shape = " × ".join(str(trace.tape[name].value.size) for name in (of, to))
     role = {"W": "W", "b": "b"}.get(kind, f"x, W = {weights}")
-    return f"y = {whole} with {edge.of} as {role}: {local[0]} = {product}; Jacobian {shape}"
+    return f"y = {whole} with {of} as {role}: {local[0]} = {product}; Jacobian {shape}"
 
 
 # ---- legend ---------------------------------------------------------------------------------
@@ -182,12 +193,19 @@ def _jacobian(trace: Trace, edge: Edge) -> str:
 
 def legend(trace: Trace, made: Explanation) -> str:
     """What the symbols mean that the printed formulas use beside the vocabulary's."""
-    expressions = {row.formula.expression for e in made.edges for row in e.rows if row.formula}
+    return legend_of(
+        trace, {row.formula.expression for e in made.edges for row in e.rows if row.formula}
+    )
+
+
+def legend_of(trace: Trace, expressions: Iterable[str]) -> str:
+    """The same for some expressions."""
+    expressions = set(expressions)
     used = {name for expression in expressions for name in names_in(expression)}
     if any("Q" in expression for expression in expressions):
         used.add("Q")
     known = dict(LEGEND)
     if trace.resolved.iteration.reading.denominator == "eps":
         known["Q"] = EPS_LEGEND
-    listed = [text for name, text in known.items() if name in used]
+    listed = dict.fromkeys(text for name, text in known.items() if name in used)
     return f"Here {'; '.join(listed)}." if listed else ""

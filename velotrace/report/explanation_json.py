@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from velotrace.attribution import Edge, Explanation, NoPath
+from velotrace.report import escape
 
 
 def explanation_json(made: Explanation, extra: Mapping[str, Any] | None = None) -> str:
@@ -38,7 +38,7 @@ def explanation_json(made: Explanation, extra: Mapping[str, Any] | None = None) 
         "bound": made.bound,
     }
     whole = content | dict(extra or {})
-    return json.dumps(whole, allow_nan=False, ensure_ascii=False, indent=2) + "\n"
+    return escape.json(whole, indent=2) + "\n"
 
 
 def _no_path(entry: NoPath) -> dict[str, Any]:

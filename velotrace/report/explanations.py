@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+import re
 import textwrap
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from velotrace.attribution import Explanation, NoPath
+from velotrace.report import escape
 from velotrace.report.blocks import Table, number
 from velotrace.report.edge_text import edge_blocks, legend
 from velotrace.report.formula_text import signed
@@ -48,16 +50,16 @@ def explanation_text(trace: Trace, made: Explanation, compared: str = "") -> str
 
 def explanation_markdown(trace: Trace, made: Explanation, compared: str = "") -> str:
     """The same as Markdown."""
-    first, *rest = _answer(made, compared)
-    blocks = [f"# {_title(made)}", first, *rest]
+    blocks = [f"# {escape.markdown(_title(made))}"]
+    blocks += map(escape.markdown, _answer(made, compared))
     if made.total is not None:
         blocks += [_components_block(made, "github")]
         blocks += ["## By loss term", _terms_block(made, "github")]
         blocks += ["## By path", _paths_markdown(made)]
         if made.edges:
             blocks += ["## Edge by edge", _EDGES]
-        blocks += [f"```text\n{block}\n```" for block in edge_blocks(trace, made)]
-        blocks += [legend(trace, made)]
+        blocks += map(_fenced, edge_blocks(trace, made))
+        blocks += [escape.markdown(legend(trace, made))]
     return "\n\n".join(block for block in blocks if block) + "\n"
 
 
@@ -68,7 +70,14 @@ _EDGES = (
 
 
 def _filled(text: str) -> str:
-    return textwrap.fill(text, WIDTH)
+    return textwrap.fill(escape.terminal(text), WIDTH)
+
+
+def _fenced(block: str) -> str:
+    """A block of code; its fence is longer than any run of backticks inside."""
+    longest = max((len(run) for run in re.findall("`+", block)), default=0)
+    fence = "`" * max(3, longest + 1)
+    return f"{fence}text\n{block}\n{fence}"
 
 
 def _headed(title: str) -> str:
@@ -210,7 +219,8 @@ def _reasons(without: Sequence[NoPath], style: str) -> list[str]:
 
 
 def _items(title: str, pairs: Iterable[tuple[str, str]], style: str) -> list[str]:
-    items = [f"- {name}: {reason}." for name, reason in pairs]
+    shown = escape.markdown if style == "github" else escape.terminal
+    items = [f"- {shown(f'{name}: {reason}.')}" for name, reason in pairs]
     if not items:
         return []
     if style == "github":

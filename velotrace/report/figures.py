@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from importlib import import_module
+from itertools import product
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from scipy.special import expit
 
 from velotrace.attribution import Explanation
 from velotrace.model import kinetics
-from velotrace.model.distributions import log_normal
+from velotrace.model.distributions import log_normal, softplus
+from velotrace.report import escape
 from velotrace.report.symbols import TERM_WORDS, plain
 from velotrace.walkthrough import Trace
 
@@ -71,7 +74,8 @@ def phase_portraits(trace: Trace) -> Figure:
             panel.plot(s, u, line, color=UNSPLICED, label=phase)
         panel.plot(expression.spliced[:, g], expression.unspliced[:, g], "o", color=CELL, ms=4,
                    label="cells")  # fmt: skip
-        panel.set(title=f"gene {gene}", xlabel="spliced RNA", xlim=(-0.7, None), ylim=(-0.3, None))
+        title = escape.figure(f"gene {gene}")
+        panel.set(title=title, xlabel="spliced RNA", xlim=(-0.7, None), ylim=(-0.3, None))
     axes[0][0].set_ylabel("unspliced RNA")
     figure.legend(*axes[0][0].get_legend_handles_labels(), loc="outside lower center", ncols=3)
     return figure
@@ -98,7 +102,8 @@ def kinetic_curve(trace: Trace, cell: str, gene: str) -> Figure:
     panel.axvline(trace.tape["switch_time"].value[g], color=PALE, lw=1)
     panel.annotate("switch", (trace.tape["switch_time"].value[g], 0.03), (4, 0),
                    xycoords=("data", "axes fraction"), textcoords="offset points")  # fmt: skip
-    panel.set(xlabel="time", ylabel="abundance", title=f"{cell}, gene {gene}")
+    title = escape.figure(f"{cell}, gene {gene}")
+    panel.set(xlabel="time", ylabel="abundance", title=title)
     panel.legend(fontsize=9.5, loc="upper left")
     return figure
 
@@ -128,8 +133,8 @@ def density_and_log(trace: Trace, cell: str, gene: str) -> Figure:
     plain_density.set(yscale="log", ylabel="density (log axis)", title="the density stops")
     panel.plot(away, log, color=SPLICED)
     panel.plot(apart, here, "o", color=CELL)
-    panel.annotate(f"{cell}, gene {gene}", (apart, here), (-8, -4), ha="right",
-                   textcoords="offset points")  # fmt: skip
+    title = escape.figure(f"{cell}, gene {gene}")
+    panel.annotate(title, (apart, here), (-8, -4), ha="right", textcoords="offset points")
     panel.set(ylabel="log density, nat", title="its logarithm goes on")
     for one in axes[0]:
         one.axvline(apart, color=CELL, lw=1, ls=":")
@@ -142,7 +147,8 @@ def dirichlet_divergences(trace: Trace) -> Figure:
     terms = ("kl_pi_normaliser", "kl_pi_log_gamma", "kl_pi_digamma")
     normaliser, log_gamma, digamma = (trace.tape[name].value.ravel() for name in terms)
     right = trace.tape["kl_pi"].value.ravel()
-    labels = [f"{cell}\n{gene}" for cell in trace.coords["cell"] for gene in trace.coords["gene"]]
+    cells, genes = (map(escape.figure, trace.coords[dim]) for dim in ("cell", "gene"))
+    labels = [f"{cell}\n{gene}" for cell, gene in product(cells, genes)]
     place = np.arange(len(labels))
     figure, axes = _axes(1, 7.4, 3.6)
     panel = axes[0][0]
@@ -159,7 +165,8 @@ def gradient_bars(made: Explanation) -> Figure:
     """One gradient by loss term: how far each term pulls, and which way."""
     places = [" ".join(filter(None, (term.cell, term.gene))) for term in made.terms]
     words = [
-        f"{TERM_WORDS.get(t.term, t.term)}, {p}" for t, p in zip(made.terms, places, strict=True)
+        escape.figure(f"{TERM_WORDS.get(t.term, t.term)}, {p}")
+        for t, p in zip(made.terms, places, strict=True)
     ]
     figure, axes = _axes(1, 7.4, 0.42 * len(words) + 1.0)
     panel = axes[0][0]
@@ -169,4 +176,33 @@ def gradient_bars(made: Explanation) -> Figure:
     panel.axvline(0.0, color=CELL, lw=1)
     panel.invert_yaxis()
     panel.set(xlabel=f"share of ∂L/∂{plain(made.quantity)}")
+    return figure
+
+
+def free_values(trace: Trace, gene: str) -> Figure:
+    """Softplus and its slope, with a gene's parameters where their free values stand."""
+    g = trace.coords["gene"].index(gene)
+    free = {name: float(trace.tape[name].value[g]) for name in trace.held}
+    x = np.linspace(min(free.values()) - 2.0, max(free.values()) + 2.0, 400)
+    figure, axes = _axes(2, 8.6, 3.6)
+    of_value, of_slope = axes[0]
+    of_value.plot(x, softplus(x), color=UNSPLICED)
+    of_value.plot(x, x, color=PALE, ls="--", lw=1)
+    of_value.set(
+        ylim=(-0.5, 1.2 * softplus(x[-1])), ylabel="softplus", title="what the model reads"
+    )
+    of_slope.plot(x, expit(x), color=SPLICED)
+    of_slope.set(ylabel="slope", title="share of the gradient handed on")
+    for place, (name, value) in enumerate(sorted(free.items(), key=lambda item: item[1])):
+        for panel, y in ((of_value, softplus(value)), (of_slope, expit(value))):
+            panel.plot(value, y, "o", color=CELL, ms=4)
+        of_value.annotate(
+            plain(name),
+            (value, softplus(value)),
+            (0, 12 + 13 * (place % 2)),
+            ha="center",
+            textcoords="offset points",
+        )
+    for panel in axes[0]:
+        panel.set_xlabel("free value")
     return figure

@@ -26,6 +26,8 @@ _OWN_SYMBOLS: Mapping[str, str] = {
     "mixed_u": "log p(u)",
     "mixed_s": "log p(s)",
     "g": "g",
+    "a": "a",
+    "log_two_pi": "log 2π",
     **{f"{name}_open": "open" for name in RATES},
 }
 _FUNCTIONS: Mapping[str, str] = {
@@ -78,14 +80,14 @@ _SCIENTIFIC = re.compile("[0-9]e[+-][0-9]")
 _SUM, _PRODUCT, _SIGN, _POWER, _ATOM = range(5)
 
 
-def in_symbols(expression: str) -> str:
-    """An expression in symbols.
+def in_symbols(expression: str | ast.expr) -> str:
+    """An expression, or its syntax tree, in symbols.
 
     Example:
         >>> in_symbols("-alpha/beta**2"), in_symbols("rise(beta*time_induction)/beta")
         ('−α/β²', '(1 − e^(−β t1))/β')
     """
-    return _shown(parsed(expression), _symbol, " ")[0]
+    return shown(parsed(expression) if isinstance(expression, str) else expression, _symbol)
 
 
 def with_numbers(expression: str, numbers: Mapping[str, float]) -> str:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import io
-import json
 import math
+from dataclasses import replace
 from textwrap import fill
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from velotrace.errors import InputError
+from velotrace.report import escape
+from velotrace.report.fitting import WIDTH, fitted
 from velotrace.report.sections import Section, Table, sections
 from velotrace.report.tables import NO_PATH, long_table, operations_table, quantity_table
 from velotrace.tape import leaves
@@ -21,22 +23,19 @@ if TYPE_CHECKING:
 
 FORMATS = ("csv", "parquet", "json", "md")
 
-_WIDTH = 80
-"""Columns of a terminal."""
-
 
 def text_table(table: Table, style: str = "simple") -> str:
     """A table as text: tabulate's style 'simple' for a terminal, 'github' for Markdown."""
+    shown = escape.markdown if style == "github" else escape.terminal
+    safe = replace(table, rows=[[shown(cell) for cell in row] for row in table.rows])
+    return _drawn(safe, style) if style == "github" else fitted(safe, _drawn)
+
+
+def _drawn(table: Table, style: str = "simple") -> str:
     from tabulate import tabulate
 
     align = ["left"] * table.labels + ["right"] * (len(table.headers) - table.labels)
-    rows = _escaped(table.rows) if style == "github" else table.rows
-    return tabulate(rows, table.headers, style, disable_numparse=True, colalign=align)
-
-
-def _escaped(rows: list[list[str]]) -> list[list[str]]:
-    """Cells of a Markdown table: a bar or a new line in a name must not end the cell."""
-    return [[" ".join(cell.replace("|", "\\|").split("\n")) for cell in row] for row in rows]
+    return tabulate(table.rows, table.headers, style, disable_numparse=True, colalign=align)
 
 
 def print_text(trace: Trace) -> str:
@@ -48,11 +47,11 @@ def print_text(trace: Trace) -> str:
 
 def markdown(trace: Trace) -> str:
     """The iteration section by section, as Markdown."""
-    blocks = [f"# {_title(trace)}", *_overflow(trace)]
+    blocks = [f"# {escape.markdown(_title(trace))}", *_overflow(trace)]
     for section in sections(trace):
-        blocks += [f"## {section.title}", section.sentence]
+        blocks += [f"## {section.title}", escape.markdown(section.sentence)]
         blocks += [text_table(table, "github") for table in section.tables]
-        blocks += section.notes
+        blocks += map(escape.markdown, section.notes)
     return "\n\n".join(blocks) + "\n"
 
 
@@ -66,12 +65,13 @@ def _overflow(trace: Trace) -> list[str]:
 def _title(trace: Trace, underline: str = "") -> str:
     title = " ".join(trace.resolved.scenario.title.split()) or "One iteration"
     preset = trace.resolved.scenario.reading.preset
-    line = f"{title} ({preset} reading)"
-    return line + ("\n" + underline * len(line) if underline else "")
+    line = escape.terminal(f"{title} ({preset} reading)")
+    return f"{fill(line, WIDTH)}\n{underline * min(len(line), WIDTH)}" if underline else line
 
 
 def _section_text(section: Section) -> str:
-    sentence, *notes = (fill(text, _WIDTH) for text in (section.sentence, *section.notes))
+    texts = map(escape.terminal, (section.sentence, *section.notes))
+    sentence, *notes = (fill(text, WIDTH) for text in texts)
     parts = [f"{section.title}\n{'-' * len(section.title)}\n{sentence}"]
     parts += [text_table(table) for table in section.tables]
     return "\n\n".join([*parts, *notes])
@@ -122,13 +122,13 @@ def frame_content(frame: pd.DataFrame, style: str) -> str | bytes:
     if style in ("json", "parquet"):
         _check_finite(frame, style)
     if style == "csv":
-        return str(_spelled(frame).to_csv(index=False, lineterminator="\n"))
+        return escape.csv_text(_without_formulas(_spelled(frame)))
     if style == "json":
-        return json.dumps(_records(frame), ensure_ascii=False, allow_nan=False, indent=0) + "\n"
+        return escape.json(_records(frame), indent=0) + "\n"
     if style == "md":
         from tabulate import tabulate
 
-        cells = _escaped(_spelled(frame).to_numpy().tolist())
+        cells = _spelled(frame).map(escape.markdown).to_numpy().tolist()
         return tabulate(cells, list(frame.columns), "github", disable_numparse=True) + "\n"
     return _parquet(frame)
 
@@ -155,6 +155,13 @@ def _spelled(frame: pd.DataFrame) -> pd.DataFrame:
         missing = [False] * len(frame) if as_number else frame[column].isna()
         made[column] = ["" if m else str(x) for x, m in zip(made[column], missing, strict=True)]
     return made
+
+
+def _without_formulas(spelled: pd.DataFrame) -> list[list[str]]:
+    """Header and rows in which no name is a spreadsheet's formula; numbers stay numbers."""
+    names = [column for column in ("cell", "gene") if column in spelled]
+    safe = spelled.assign(**{column: spelled[column].map(escape.csv_cell) for column in names})
+    return [list(safe.columns), *safe.to_numpy().tolist()]
 
 
 def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:

@@ -19,11 +19,20 @@ upper_cells = {upper}               # how many of the highest cells give alpha, 
 cells = {cells}
 
 [reading]
-preset = "document"           # document | paper | joint; single choices override it, for instance:
-# likelihood = "joint-mixture"    # sampled-state | separate-mixtures | joint-mixture
+preset = "document"           # document | paper | joint | scvi-tools; single choices override it:
+# likelihood = "joint-mixture"      # sampled-state | separate-mixtures | joint-mixture
 # repression_start = "switch-time"  # steady-state | switch-time
-# reduction = "mean"              # sum | mean
-# switch_weight = 0.2
+# switch_weight = 0.2               # of the switch penalty
+# switch_fades = false              # whether that weight falls as the next one rises
+# kl_weight = 1.0                   # of the KL of z
+# kl_warmup = 400                   # epochs over which it rises from 0; 0 for none
+# reduction = "mean"                # over cells: sum | mean
+# latent_variance = "softplus"      # exp | softplus
+# parameterisation = "softplus"     # of the rates, times and noise: natural | softplus
+# noise_parameter = "variance"      # standard-deviation | variance
+# encoder_input = "spliced-first"   # interleaved | spliced-first
+# decoders = "shared-hidden"        # separate | shared-hidden
+# denominator = "eps"               # of (4) and (8): exact | eps
 
 [initial]                     # one number for all genes, or one per gene: {genes}
 alpha = "upper-median"        # or numbers
@@ -84,8 +93,10 @@ def starter_scenario(file: str, expression: Expression) -> str:
 
 
 def _quoted(text: str) -> str:
-    """A TOML basic string; JSON's escapes are among TOML's, but for the one of DEL."""
-    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
+    """A TOML basic string: JSON's escapes are among TOML's, and what cannot be seen gets one."""
+    return "".join(
+        c if c.isprintable() else f"\\U{ord(c):08x}" for c in json.dumps(text, ensure_ascii=False)
+    )
 
 
 def _comment(text: str) -> str:

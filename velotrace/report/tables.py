@@ -70,7 +70,7 @@ def _rows(
 ) -> Iterator[tuple[Any, ...]]:
     quantity = VOCABULARY.get(name)
     dims = quantity.dims if quantity else ()
-    unit = _unit(name, phase, suffix)
+    unit = unit_of(name, phase, suffix)
     for index in np.ndindex(array.shape):
         at = {dim: trace.coords[dim][i] for dim, i in zip(dims, index, strict=False)}
         labels = (at.get("cell"), at.get("gene"), at.get("state"), at.get("latent"))
@@ -78,7 +78,7 @@ def _rows(
         yield phase, step, f"{name}{place}{suffix}", *labels, unit, float(array[index])
 
 
-def _unit(name: str, phase: str, suffix: str) -> str:
+def unit_of(name: str, phase: str, suffix: str = "") -> str:
     """Unit of a number: an adjoint is nat per the value's unit, Adam's v its square."""
     unit = VOCABULARY[name].unit if name in VOCABULARY else "1"
     if phase == "forward" or suffix.endswith((".change", ".updated")):
@@ -106,7 +106,7 @@ def quantity_table(trace: Trace, name: str) -> pd.DataFrame:
     for index in np.ndindex(entry.value.shape):
         at = [labels[d][i] if d in labels else i for d, i in zip(dims, index, strict=True)]
         adjoint = NO_PATH if entry.adjoint is None else float(entry.adjoint[index])
-        rows.append((*at, _unit(name, "forward", ""), entry.value[index].item(), adjoint))
+        rows.append((*at, unit_of(name, "forward"), entry.value[index].item(), adjoint))
     return pd.DataFrame(rows, columns=[*dims, "unit", "value", "adjoint"])
 
 

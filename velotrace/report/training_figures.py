@@ -11,6 +11,7 @@ from velotrace.learning.results import prior_samples
 from velotrace.learning.runs import Run
 from velotrace.model import kinetics
 from velotrace.quantities import PARAMETERS, VOCABULARY
+from velotrace.report import escape
 from velotrace.report.training_tables import BAND
 
 if TYPE_CHECKING:
@@ -61,7 +62,7 @@ def evolution(history: xarray.Dataset) -> Figure:
             low, middle, high = np.nanquantile(values, [BAND[0], 0.5, BAND[1]], axis=1)
             colour = GENES[g % len(GENES)]
             ax.fill_between(epochs, low, high, color=colour, alpha=0.2, lw=0)
-            ax.plot(epochs, middle, LINES[g % len(LINES)], color=colour, label=str(gene))
+            ax.plot(epochs, middle, LINES[g % len(LINES)], color=colour, label=escape.figure(gene))
         ax.set_title(f"${VOCABULARY[name].symbol}$")
         ax.set_xlabel("epochs done")
         ax.set_ylabel(VOCABULARY[name].unit)
@@ -107,7 +108,7 @@ def phase_portraits(run: Run, epochs: tuple[int, ...], seed: int = 0) -> Figure:
             if row == 0:
                 ax.set_title(f"epoch {epoch}")
             ax.set_xlabel("spliced")
-            ax.set_ylabel(f"{gene}: unspliced" if column == 0 else "")
+            ax.set_ylabel(escape.figure(f"{gene}: unspliced") if column == 0 else "")
     return figure
 
 
@@ -167,8 +168,8 @@ def probabilities(results: dict[str, xarray.Dataset]) -> Figure:
                 ax.bar(range(len(cells)), height, bottom=bottom, color=STATES[k],
                        hatch=HATCHES[k], edgecolor="white", label=STATE_NAMES[k])  # fmt: skip
                 bottom = bottom + height
-            ax.set_ylabel(f"{gene}: π" if column == 0 else "")
-            labels = [str(cell) for cell in cells] if len(cells) <= 8 else []
+            ax.set_ylabel(escape.figure(f"{gene}: π") if column == 0 else "")
+            labels = [escape.figure(cell) for cell in cells] if len(cells) <= 8 else []
             ax.set_xticks(range(len(labels)), labels, rotation=30, ha="right")
             ax.set_ylim(0.0, 1.0)
             if row == 0:
@@ -192,7 +193,7 @@ def latent_space(results: xarray.Dataset, seed: int = 0) -> Figure:
                 color=GENES[0], ecolor="#8a8a8a", elinewidth=0.8)  # fmt: skip
     if len(mean) <= 12:
         for label, where in zip(results["cell"].to_numpy(), at, strict=True):
-            ax.annotate(str(label), where, textcoords="offset points", xytext=(6, 6))
+            ax.annotate(escape.figure(label), where, textcoords="offset points", xytext=(6, 6))
     ax.set_xlabel("first principal direction of μ_z")
     ax.set_ylabel("second")
     return figure
@@ -211,7 +212,7 @@ def prior_cells(run: Run, samples: int = 200, seed: int = 0) -> Figure:
                     color=STATES[k], ms=4, label=STATE_NAMES[k])  # fmt: skip
         ax.plot(expression.spliced[:, g], expression.unspliced[:, g], "o", color="black", ms=4,
                 label="data")  # fmt: skip
-        ax.set_title(str(gene))
+        ax.set_title(escape.figure(gene))
         ax.set_xlabel("spliced")
         ax.set_ylabel("unspliced" if g == 0 else "")
     axes[0, 0].legend(frameon=False)

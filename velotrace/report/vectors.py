@@ -13,6 +13,7 @@ import numpy as np
 from velotrace.data import read_text
 from velotrace.errors import InputError
 from velotrace.quantities import NETWORKS, VOCABULARY
+from velotrace.report import escape
 from velotrace.scenario import resolved_dict
 from velotrace.tape import leaves
 from velotrace.version import __version__
@@ -64,7 +65,7 @@ def vectors_of(made: Trace) -> dict[str, Any]:
 
 def to_json(content: dict[str, Any]) -> str:
     """Strict JSON without NaN; every number reads back bit for bit."""
-    return json.dumps(content, allow_nan=False, ensure_ascii=False, separators=(",", ":")) + "\n"
+    return escape.json(content, separators=(",", ":")) + "\n"
 
 
 def _array(name: str, array: np.ndarray | None) -> dict[str, Any] | None:
