@@ -1,0 +1,1 @@
+"""The claims, by sections of the document; each module ends with its own in `CLAIMS`."""
