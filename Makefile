@@ -15,11 +15,19 @@ endif
 
 # Not compiling what may never be imported halves the time of an installation.
 INSTALL := $(BIN)/python -m pip install --quiet --no-compile --constraint constraints.txt
+
+# scvi-tools wants other versions than the rest, so it has an environment and pins of its own.
+SCVI := $(VENV)-scvi
+SCVI_PYTHON := $(SCVI)/$(notdir $(BIN))/python
+SCVI_LOCK := $(SCVI)-lock/$(notdir $(BIN))/python
+SCVI_INSTALL := $(SCVI_PYTHON) -m pip install --quiet --no-compile --constraint constraints-scvi.txt
+SCVI_NEEDS := --editable ".[plot,scvi]" hypothesis pytest
 INDEX := book/_build/html/index.html
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help book test test-book test-torch test-wheel lint format wheel golden bench hooks lock clean distclean
+.PHONY: help book test test-book test-torch test-scvi test-wheel lint format wheel golden bench hooks lock \
+        lock-scvi clean distclean
 
 help: ## list the commands
 	@echo "velotrace: each command sets up what it needs by itself, in $(VENV)"
@@ -55,8 +63,11 @@ wheel: $(VENV)/.test ## build the wheel into dist/
 	$(BIN)/python -m pip wheel --quiet --no-deps --wheel-dir dist .
 
 test-torch: $(VENV)/.test ## compare with the independent program in PyTorch (installs it, some 200 MB)
-	$(INSTALL) --editable ".[bench,parquet,plot,step,test]"
+	$(INSTALL) --editable ".[bench,exercises,parquet,play,plot,step,test]"
 	$(BIN)/python -m pytest tests/test_torch_reference.py tests/test_torch_agreement.py $(PYTEST)
+
+test-scvi: $(SCVI)/.installed ## compare with the real module of scvi-tools (installs it in .venv-scvi, some 1.5 GB)
+	$(SCVI_PYTHON) -m pytest tests/test_scvi_tools.py tests/test_scvi_training.py $(PYTEST)
 
 test-wheel: $(VENV)/.test ## build the wheel, unpack it elsewhere and run the walkthrough from there
 	@set -eu; there=$$(mktemp -d); trap 'rm -rf "$$there"' EXIT; \
@@ -70,8 +81,8 @@ test-wheel: $(VENV)/.test ## build the wheel, unpack it elsewhere and run the wa
 golden: $(VENV)/.test ## write the golden test vectors anew, after a change that moves numbers on purpose
 	$(BIN)/python -m velotrace.cli vectors -o data/golden/walkthrough.json
 
-bench: $(VENV)/.test ## run the benchmarks
-	$(BIN)/python -m benchmarks
+bench: $(SCVI)/.installed ## run the benchmarks, against PyTorch and scvi-tools too (in .venv-scvi)
+	$(SCVI_PYTHON) -m benchmarks
 
 hooks: $(VENV)/.test ## have git run the checks before each commit
 	$(BIN)/python -m pre_commit install
@@ -99,7 +110,15 @@ $(VENV)/.book: $(VENV)/.python pyproject.toml constraints.txt
 
 $(VENV)/.test: $(VENV)/.python pyproject.toml constraints.txt
 	@echo "Installing velotrace and what its tests need (about a minute, the first time)"
-	@$(INSTALL) --editable ".[parquet,plot,step,test]"
+	@$(INSTALL) --editable ".[exercises,parquet,play,plot,step,test]"
+	@touch $@
+
+# PyTorch first and exactly: another one may come with several GB of packages for GPUs.
+$(SCVI)/.installed: $(VENV)/.python pyproject.toml constraints-scvi.txt
+	@echo "Installing velotrace, PyTorch and scvi-tools in $(SCVI) (some minutes, the first time)"
+	@$(BIN)/python -m venv $(SCVI)
+	@$(SCVI_INSTALL) "$$(grep '^torch==' constraints-scvi.txt)"
+	@$(SCVI_INSTALL) $(SCVI_NEEDS)
 	@touch $@
 
 # Raising the pins: edit pyproject.toml, run `make lock`, then `make test book test-book`.
@@ -112,9 +131,19 @@ lock: $(VENV)/.python ## write constraints.txt anew, with the newest versions th
 	@! grep -nE '://| @ ' $(VENV)-lock/constraints.txt
 	@mv $(VENV)-lock/constraints.txt constraints.txt && rm -rf $(VENV)-lock
 
+lock-scvi: $(VENV)/.python ## write constraints-scvi.txt anew, for test-scvi and bench
+	@rm -rf $(SCVI)-lock && $(BIN)/python -m venv $(SCVI)-lock
+	@$(SCVI_LOCK) -m pip install --quiet --no-compile --upgrade setuptools torch==2.13.0
+	@$(SCVI_LOCK) -m pip install --quiet --no-compile $(SCVI_NEEDS)
+	@grep '^#' constraints-scvi.txt >$(SCVI)-lock/constraints.txt
+	@$(SCVI_LOCK) -m pip freeze --all --exclude-editable --exclude pip | sed 's/+cpu$$//' | LC_ALL=C sort -f \
+	  >>$(SCVI)-lock/constraints.txt
+	@! grep -nE '://| @ ' $(SCVI)-lock/constraints.txt
+	@mv $(SCVI)-lock/constraints.txt constraints-scvi.txt && rm -rf $(SCVI)-lock
+
 clean: ## remove what was built
 	rm -rf book/_build build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find velotrace tests benchmarks book -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true
 
-distclean: clean ## remove .venv as well
-	rm -rf $(VENV) $(VENV)-lock
+distclean: clean ## remove the environments as well
+	rm -rf $(VENV) $(VENV)-lock $(SCVI) $(SCVI)-lock

@@ -61,7 +61,7 @@ def small_steps() -> list[Row]:
     for name, reading in READINGS.items():
         parameters, iteration = walkthrough(reading)
         value_and_grad = autograd.value_and_grad(loss_of(iteration))
-        calls = {
+        calls: dict[str, Callable[[], object]] = {
             "hand": by_hand(parameters, iteration),
             "bare": partial(loss, parameters, iteration),
             "autograd": partial(value_and_grad, parameters),

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from velotrace.model.records import Iteration, Parameters
+from velotrace.model.records import Draws, Iteration, Parameters
 from velotrace.tape import map_leaves
 
 Tensor = Any
@@ -64,6 +64,7 @@ def torch_step(parameters: Parameters, iteration: Iteration) -> Callable[[], obj
 
 def _fixed(iteration: Iteration) -> dict[str, Any]:
     constants, draws = iteration.constants, iteration.draws
+    assert isinstance(draws, Draws)
     arrays = {
         "u": iteration.unspliced,
         "s": iteration.spliced,

@@ -20,7 +20,11 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page
 
 HTML = Path(__file__).resolve().parent.parent / "book" / "_build" / "html"
-PAGES = sorted(path.name for path in HTML.glob("*.html") if path.name != "index.html")
+PAGES = sorted(
+    path.relative_to(HTML).as_posix()
+    for path in (*HTML.glob("*.html"), *HTML.glob("errors/*.html"))
+    if path.name != "index.html"
+)
 CHROMIUM = next(
     filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
 )

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 BOOK = Path(__file__).resolve().parent.parent / "book"
-PAGES = sorted(BOOK.glob("*.md"))
+PAGES = sorted([*BOOK.glob("*.md"), *BOOK.glob("errors/*.md")])
 
 NOT_PROSE = (
     r"(?s)\A---\n.*?\n---\n",  # front matter

@@ -44,11 +44,15 @@ READINGS = {
         "kl_weight": 0.3,
         "reduction": "mean",
         "latent_variance": "softplus",
+        "parameterisation": "softplus",
+        "noise_parameter": "variance",
         "encoder_input": "spliced-first",
         "decoders": "shared-hidden",
         "denominator": "eps",
         "activation": "relu",
     },
+    "free deviations": {"parameterisation": "softplus", "repression_start": "switch-time"},
+    "held variances": {"noise_parameter": "variance", "likelihood": "joint-mixture"},
     "a mixture of all": {
         "likelihood": "sampled-state",
         "repression_start": "switch-time",
@@ -490,6 +494,52 @@ def test_decoders_that_share_their_hidden_layer(rng, activation):
 
 
 # What no central difference sees: a value and its adjoint wrong together -----------------------
+
+
+@pytest.mark.parametrize("noise", ["standard-deviation", "variance"])
+@pytest.mark.parametrize("parameterisation", ["natural", "softplus"])
+def test_what_is_held(rng, parameterisation, noise):
+    """model.md 2: softplus of a free value, and sd or variance; inputs are made by inverting."""
+    natural = {key: rng.uniform(*bounds, 3).tolist() for key, bounds in inputs.RANGES.items()}
+    made = inputs.make_inputs(rng, parameterisation=parameterisation, noise_parameter=noise)
+    reading = made["scenario"]["reading"]
+    for key, value in natural.items():
+        held = reference.held_as(key, reading)
+        made["values"][held]["data"] = inputs.hold(key, np.array(value), reading).tolist()
+    values, adjoints, _ = reference.recompute(made)
+    for key, value in natural.items():
+        np.testing.assert_allclose(values[key], value, rtol=1e-14)
+        slope = np.ones(3)
+        if key in reference.VARIANCES and noise == "variance":
+            slope = 0.5 / values[key]  # of the root
+            np.testing.assert_allclose(values[f"variance_{key[-1]}"], values[key] ** 2, rtol=1e-14)
+        held = reference.held_as(key, reading)
+        if parameterisation == "softplus":
+            slope = slope / (1 + np.exp(-values[held]))
+        np.testing.assert_allclose(adjoints[held], adjoints[key] * slope, rtol=1e-13)
+
+
+def test_clamps_of_free_values(rng):
+    """min(softplus(free), 50), t_s at t_max: the gradient passes up to the bound, none beyond."""
+    made = inputs.make_inputs(
+        rng, parameterisation="softplus", repression_start="switch-time", switch_weight=3.0
+    )
+    free = {  # softplus(50) is 50 in float64; beyond 20 softplus(t) exceeds t_max
+        "alpha_free": [50.0, 60.0, 0.3],
+        "beta_free": [0.1, 50.0 + 1e-9, 50.0],
+        "switch_time_free": [3.0, 20.0, 19.0],
+    }
+    for key, data in free.items():
+        made["values"][key]["data"] = data
+    values, adjoints, _ = reference.recompute(made)
+    np.testing.assert_allclose(values["alpha"], [50.0, 50.0, math.log1p(math.exp(0.3))], rtol=1e-15)
+    np.testing.assert_allclose(values["beta"], [math.log1p(math.exp(0.1)), 50.0, 50.0], rtol=1e-15)
+    assert values["switch_time"][1] == 20.0
+    held_back = {"alpha_free": [1], "beta_free": [1], "switch_time_free": [1]}
+    for key, genes in held_back.items():
+        natural = adjoints[key.removesuffix("_free")]
+        assert (natural != 0).all(), key
+        assert np.flatnonzero(adjoints[key] == 0).tolist() == genes, key
 
 
 def test_variance_by_softplus():

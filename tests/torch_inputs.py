@@ -3,13 +3,15 @@
 import itertools
 
 import numpy as np
-from torch_reference import DIMENSIONS
+from torch_reference import DIMENSIONS, RATES_AND_NOISE, held_as
 
 DOCUMENT_READING = {
     "likelihood": "sampled-state",
     "repression_start": "steady-state",
     "reduction": "sum",
     "latent_variance": "exp",
+    "parameterisation": "natural",
+    "noise_parameter": "standard-deviation",
     "encoder_input": "interleaved",
     "decoders": "separate",
     "denominator": "exact",
@@ -18,6 +20,31 @@ DOCUMENT_READING = {
 
 def _labelled(key, data):
     return {"dims": list(DIMENSIONS[key]), "data": np.asarray(data).tolist()}
+
+
+RANGES = {
+    "alpha": (0.4, 0.9),
+    "beta": (0.3, 0.9),
+    "gamma": (0.2, 0.8),
+    "switch_time": (4, 12),
+    "sigma_u": (0.3, 0.8),
+    "sigma_s": (0.3, 0.8),
+}
+
+
+def hold(key, natural, reading):
+    """What to hold so that a parameter of theta is as given."""
+    held = held_as(key, reading)
+    if "variance" in held:
+        natural = natural**2
+    return np.log(np.expm1(natural)) if held.endswith("_free") else natural
+
+
+def _held(rng, genes, reading):
+    return {
+        held_as(key, reading): hold(key, rng.uniform(*RANGES[key], genes), reading)
+        for key in RATES_AND_NOISE
+    }
 
 
 def make_inputs(
@@ -53,12 +80,7 @@ def make_inputs(
     data = {
         "unspliced": rng.uniform(0, 1, (cells, genes)),
         "spliced": rng.uniform(0, 1, (cells, genes)),
-        "alpha": rng.uniform(0.4, 0.9, genes),
-        "beta": rng.uniform(0.3, 0.9, genes),
-        "gamma": rng.uniform(0.2, 0.8, genes),
-        "switch_time": rng.uniform(4, 12, genes),
-        "sigma_u": rng.uniform(0.3, 0.8, genes),
-        "sigma_s": rng.uniform(0.3, 0.8, genes),
+        **_held(rng, genes, chosen),
         "epsilon_z": rng.normal(size=(cells, latent)),
         "pi": rng.dirichlet([1.0] * 4, (cells, genes)),
     }

@@ -23,13 +23,17 @@ SMALLEST_NORMAL = 2.0**-1022  # the floor of a draw: log(pi) stays finite
 DENOMINATOR_EPS = 1e-6  # what denominator = "eps" adds in every (4) and (8)
 VARIANCE_FLOOR = 1e-4  # what latent_variance = "softplus" adds
 ROUND_OFF = 1e-14  # absolute: a KL is a difference of terms of order 1 to 10, and may itself be 0
+LARGEST_RATE = 50.0  # of alpha, beta and gamma where they are held as free values
 
-RATES_AND_NOISE = ("alpha", "beta", "gamma", "switch_time", "sigma_u", "sigma_s")
+RATES = ("alpha", "beta", "gamma", "switch_time")
+RATES_AND_NOISE = (*RATES, "sigma_u", "sigma_s")
+VARIANCES = {"sigma_u": "variance_u", "sigma_s": "variance_s"}
 
 # In the order of computation, which is the order in which `compare` reports.
 DIMENSIONS: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(("unspliced", "spliced"), ("cell", "gene")),
-    **dict.fromkeys(RATES_AND_NOISE, ("gene",)),
+    **{f"{key}_free": ("gene",) for key in (*RATES_AND_NOISE, *VARIANCES.values())},
+    **dict.fromkeys((*VARIANCES.values(), *RATES_AND_NOISE), ("gene",)),
     **dict.fromkeys(("epsilon_z", "mu_z", "log_var_z", "z"), ("cell", "latent")),
     **dict.fromkeys(("concentration", "pi"), ("cell", "gene", "state")),
     "state": ("cell", "gene"),
@@ -115,6 +119,28 @@ def kl_dirichlet(concentration, prior):
 
 
 # One iteration -----------------------------------------------------------------------------------
+
+
+def held_as(key, reading):
+    """The name under which a parameter of theta is held: alpha_free, variance_u, sigma_s_free."""
+    if reading["noise_parameter"] == "variance":
+        key = VARIANCES.get(key, key)
+    return f"{key}_free" if reading["parameterisation"] == "softplus" else key
+
+
+def _hold(name, v, given, reading, t_max):
+    """theta from what is held: softplus of free values, clamped; sigma, the root of a variance."""
+    upper = {**dict.fromkeys(RATES, LARGEST_RATE), "switch_time": t_max}
+    for key in RATES_AND_NOISE:
+        held = held_as(key, reading)
+        name(held, _leaf(given[held]))
+        if held.endswith("_free"):
+            positive = softplus(v[held])
+            held = held.removesuffix("_free")
+            # torch.clamp hands the gradient on up to the bound, the bound itself included
+            name(held, positive.clamp(max=upper[key]) if key in upper else positive)
+        if held != key:
+            name(key, torch.sqrt(v[held]))
 
 
 def _network(layers, x, activation, hidden_only=False):
@@ -242,8 +268,7 @@ def forward(vectors: dict, shifts: dict | None = None, draw=ImplicitDirichletDra
 
     for key in ("unspliced", "spliced", "epsilon_z"):
         name(key, _constant(given[key]))
-    for key in RATES_AND_NOISE:
-        name(key, _leaf(given[key]))
+    _hold(name, v, given, reading, constants["t_max"])
     if "state" in given:
         name("state", torch.tensor(given["state"], dtype=torch.int64))
     networks = {

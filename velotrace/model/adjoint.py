@@ -233,7 +233,7 @@ def _state_probabilities(adj: Adjoints, values: Values, iteration: Iteration) ->
     concentration, prior = values["concentration"], iteration.constants.pi_prior
     total = over_states(concentration)
     curvatures = trigamma(np.concatenate([concentration.ravel(), total.ravel()]))
-    of_each, of_total = np.split(curvatures, [concentration.size])
+    of_each, of_total = curvatures[: concentration.size], curvatures[concentration.size :]
     common = (total - concentration.shape[-1] * prior) * of_total.reshape(total.shape)
     pull = (concentration - prior) * of_each.reshape(concentration.shape) - common[..., None]
     adj["concentration"] = adj["kl_pi_digamma"][..., None] * pull
@@ -356,7 +356,7 @@ def _linear(
 
 def _over_cells(x: Array, like: Array) -> Array:
     """Sum over cells, in the shape of the parameter it belongs to."""
-    return x.sum(axis=-2).reshape(like.shape)
+    return np.add.reduce(x, axis=-2).reshape(like.shape)
 
 
 # ---- what θ is held as ----------------------------------------------------------------------

@@ -6,8 +6,8 @@ import math
 from typing import Any
 
 import numpy as np
-import scipy.special
 from autograd.extend import defvjp, primitive
+from scipy.special import digamma, expit, gammaln
 
 from velotrace.model.pathwise import dirichlet_pullback
 from velotrace.model.special import trigamma
@@ -17,11 +17,12 @@ Array = Any
 
 LOG_2_PI = math.log(2.0 * math.pi)
 
-digamma = primitive(scipy.special.digamma)
-defvjp(digamma, lambda ans, x: lambda g: g * trigamma(x))
+# A ufunc meets autograd by itself, with the derivative that is registered for it.
+defvjp(primitive(digamma), lambda ans, x: lambda g: g * trigamma(x))
+defvjp(primitive(gammaln), lambda ans, x: lambda g: g * digamma(x))
+defvjp(primitive(expit), lambda ans, x: lambda g: g * ans * (1.0 - ans))
 
-gammaln = primitive(scipy.special.gammaln)
-defvjp(gammaln, lambda ans, x: lambda g: g * scipy.special.digamma(x))
+logistic = expit
 
 
 @primitive
@@ -49,10 +50,6 @@ def over_states(x: Array) -> Array:
 
 
 defvjp(over_states, lambda ans, x: lambda g: np.broadcast_to(g[..., None], x.shape))
-
-
-logistic = primitive(scipy.special.expit)
-defvjp(logistic, lambda ans, x: lambda g: g * ans * (1.0 - ans))
 
 
 # ---- densities ------------------------------------------------------------------------------
@@ -169,8 +166,8 @@ def kl_dirichlet_terms(concentration: Array, prior: float) -> tuple[Array, Array
         1.4438
     """
     total = over_states(concentration)
-    normaliser = gammaln(total) - scipy.special.gammaln(4.0 * prior)
-    log_gamma = 4.0 * scipy.special.gammaln(prior) - over_states(gammaln(concentration))
+    normaliser = gammaln(total) - gammaln(4.0 * prior)
+    log_gamma = 4.0 * gammaln(prior) - over_states(gammaln(concentration))
     expected_log = digamma(concentration) - per_state(digamma(total))
     return normaliser, log_gamma, over_states((concentration - prior) * expected_log)
 

@@ -21,8 +21,8 @@ Array = Any
 SCVI_EPS = 1e-6
 """What scvi-tools adds to γ − β."""
 
-expm1 = primitive(np.expm1)
-defvjp(expm1, lambda ans, x: lambda g: g * np.exp(x))  # autograd's own, ans + 1, is 0 far down
+# A ufunc meets autograd by itself: np.expm1 of a box is what is registered here for it.
+defvjp(primitive(np.expm1), lambda ans, x: lambda g: g * np.exp(x))  # not ans + 1, 0 far down
 
 
 @primitive
@@ -91,7 +91,7 @@ def u_induction(alpha: Array, beta: Array, time: Array) -> Array:
         >>> round(float(u_induction(0.85, 0.1, 8.0)), 4)
         4.6807
     """
-    return alpha / beta * -expm1(-beta * time)
+    return alpha / beta * -np.expm1(-beta * time)
 
 
 def s_induction(
@@ -104,7 +104,7 @@ def s_induction(
         1.8477
     """
     quotient = exponential_difference(beta, gamma, time, denominator)
-    return alpha / gamma * -expm1(-gamma * time) + alpha * quotient
+    return alpha / gamma * -np.expm1(-gamma * time) + alpha * quotient
 
 
 def u_repression(u_start: Array, beta: Array, since: Array) -> Array:
