@@ -162,19 +162,17 @@ def _normalised(logs: Array) -> Array:
 def _predictions(adj: Adjoints, values: Values, parameters: Parameters, reading: Reading) -> None:
     """ū, s̄ of states 1 to 3 back to α, β, γ, the times, and u0, s0; state 4 is 0 throughout."""
     alpha, beta, gamma = (parameters[name] for name in ("alpha", "beta", "gamma"))
-    u_1, u_2, u_3 = (adj["u_bar"][..., k].copy() for k in range(3))  # contiguous from here on
-    s_1, s_2, s_3 = (adj["s_bar"][..., k].copy() for k in range(3))
+    u_1, u_3 = (adj["u_bar"][..., k].copy() for k in (0, 2))  # contiguous from here on
+    s_1, s_3 = (adj["s_bar"][..., k].copy() for k in (0, 2))
     u_0, s_0 = values["u_switch"], values["s_switch"]
     since = values["time_repression"] - parameters["switch_time"]  # τ = t3 − t_s
-    both = Decay(beta, gamma, np.stack([values["time_induction"], since]), reading.denominator)
+    times = np.empty((2, *since.shape))
+    times[0], times[1] = values["time_induction"], since
+    both = Decay(beta, gamma, times, reading.denominator)
     first, second = both.part(0), both.part(1)
 
     d_alpha, d_beta, d_gamma, d_time = induction_slopes(alpha, beta, gamma, first, u_1, s_1)
     adj["time_induction"] = d_time
-
-    d_alpha = d_alpha + u_2 / beta + s_2 / gamma  # state 2: α/β and α/γ
-    d_beta = d_beta - u_2 * (alpha / beta**2)
-    d_gamma = d_gamma - s_2 * (alpha / gamma**2)
 
     d_u_0, d_s_0, of_beta, of_gamma, d_since = repression_slopes(
         u_0, s_0, beta, gamma, second, u_3, s_3
@@ -182,9 +180,11 @@ def _predictions(adj: Adjoints, values: Values, parameters: Parameters, reading:
     adj["time_repression"] = d_since
     adj["switch_time"] = -_over_cells(d_since, parameters["switch_time"])
     adj["u_switch"], adj["s_switch"] = _over_cells(d_u_0, u_0), _over_cells(d_s_0, s_0)
-    adj["alpha"] = _over_cells(d_alpha, alpha)
-    adj["beta"] = _over_cells(d_beta + of_beta, beta)
-    adj["gamma"] = _over_cells(d_gamma + of_gamma, gamma)
+    u_2 = _over_cells(adj["u_bar"][..., 1], alpha)  # state 2: α/β and α/γ, the same in all cells
+    s_2 = _over_cells(adj["s_bar"][..., 1], alpha)
+    adj["alpha"] = _over_cells(d_alpha, alpha) + u_2 / beta + s_2 / gamma
+    adj["beta"] = _over_cells(d_beta + of_beta, beta) - u_2 * alpha / beta**2
+    adj["gamma"] = _over_cells(d_gamma + of_gamma, gamma) - s_2 * alpha / gamma**2
 
 
 def _start_of_repression(

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import xarray
 
 from velotrace.learning.results import prior_samples
-from velotrace.learning.runs import Run
+from velotrace.learning.training import Plan, State
 from velotrace.model import kinetics
 from velotrace.quantities import PARAMETERS, VOCABULARY
 from velotrace.report import escape
@@ -89,22 +90,28 @@ def losses(history: xarray.Dataset) -> Figure:
     return figure
 
 
-def phase_portraits(run: Run, epochs: tuple[int, ...], seed: int = 0) -> Figure:
+def phase_portraits(
+    plan: Plan,
+    history: xarray.Dataset,
+    genes: Sequence[str],
+    epochs: tuple[int, ...],
+    seed: int = 0,
+) -> Figure:
     """Data, fitted curve and each cell's velocity at several epochs, one row a gene.
 
     Args:
-        run: the training.
+        plan: of the training.
+        history: with the values of cells.
+        genes: names.
         epochs: which, each one that the history has.
         seed: place of the run among the seeds.
     """
-    history, expression = run.history(), run.resolved.expression
-    genes = expression.genes
     figure, axes = _figure(len(genes), len(epochs), 2.9 * len(epochs), 2.7 * len(genes))
     for column, epoch in enumerate(epochs):
         at = history.sel(epoch=epoch).isel(seed=seed)
         for row, gene in enumerate(genes):
             ax = axes[row, column]
-            _portrait(ax, at.sel(gene=gene), run, row)
+            _portrait(ax, at.sel(gene=gene), plan, row)
             if row == 0:
                 ax.set_title(f"epoch {epoch}")
             ax.set_xlabel("spliced")
@@ -112,13 +119,12 @@ def phase_portraits(run: Run, epochs: tuple[int, ...], seed: int = 0) -> Figure:
     return figure
 
 
-def _portrait(ax: Axes, at: xarray.Dataset, run: Run, gene: int) -> None:
+def _portrait(ax: Axes, at: xarray.Dataset, plan: Plan, gene: int) -> None:
     theta = {name: float(at[name]) for name in PARAMETERS}
-    up_u, up_s, down_u, down_s = curve(theta, run)
+    up_u, up_s, down_u, down_s = curve(theta, plan)
     ax.plot(up_s, up_u, "-", color=STATES[0], label="induction")
     ax.plot(down_s, down_u, "--", color=STATES[2], label="repression")
-    u = run.resolved.expression.unspliced[:, gene]
-    s = run.resolved.expression.spliced[:, gene]
+    u, s = plan.unspliced[:, gene], plan.spliced[:, gene]
     ax.plot(s, u, "o", color="black", ms=4)
     reach = max(float(s.max()), float(u.max()), 1e-12)
     ds = np.asarray(at["velocity"], dtype=np.float64)
@@ -131,9 +137,8 @@ def _portrait(ax: Axes, at: xarray.Dataset, run: Run, gene: int) -> None:
     ax.set_ylim(0.0, 1.6 * reach)
 
 
-def curve(theta: dict[str, float], run: Run, points: int = 100) -> tuple[np.ndarray, ...]:
+def curve(theta: dict[str, float], plan: Plan, points: int = 100) -> tuple[np.ndarray, ...]:
     """ū and s̄ along induction, then along repression, of one gene."""
-    plan = run.plan
     reading, t_max = plan.reading, plan.constants.t_max
     alpha, beta, gamma, t_s = (theta[n] for n in ("alpha", "beta", "gamma", "switch_time"))
     up = np.linspace(0.0, t_s, points)
@@ -199,18 +204,18 @@ def latent_space(results: xarray.Dataset, seed: int = 0) -> Figure:
     return figure
 
 
-def prior_cells(run: Run, samples: int = 200, seed: int = 0) -> Figure:
+def prior_cells(
+    plan: Plan, state: State, genes: Sequence[str], samples: int = 200, seed: int = 0
+) -> Figure:
     """Cells that the model makes up: z from the prior through the decoders, beside the data."""
-    state = run.state(run.epochs_done)
-    made = prior_samples(run.plan, state, samples)
-    expression = run.resolved.expression
-    figure, axes = _figure(1, len(expression.genes), 3.1 * len(expression.genes), 3.2)
-    for g, gene in enumerate(expression.genes):
+    made = prior_samples(plan, state, samples)
+    figure, axes = _figure(1, len(genes), 3.1 * len(genes), 3.2)
+    for g, gene in enumerate(genes):
         ax = axes[0, g]
         for k, mark in ((0, "."), (2, "x")):
             ax.plot(made["s_bar"][seed, :, g, k], made["u_bar"][seed, :, g, k], mark,
                     color=STATES[k], ms=4, label=STATE_NAMES[k])  # fmt: skip
-        ax.plot(expression.spliced[:, g], expression.unspliced[:, g], "o", color="black", ms=4,
+        ax.plot(plan.spliced[:, g], plan.unspliced[:, g], "o", color="black", ms=4,
                 label="data")  # fmt: skip
         ax.set_title(escape.figure(gene))
         ax.set_xlabel("spliced")

@@ -76,10 +76,14 @@ def folder_contents(
     made = {
         "evolution": figures.evolution(history),
         "losses": figures.losses(history),
-        "portraits": figures.phase_portraits(first, portrait_epochs(first.epochs_done)),
+        "portraits": figures.phase_portraits(
+            first.plan, history, first.resolved.genes, portrait_epochs(first.epochs_done)
+        ),
         "states": figures.probabilities(titles),
         "latent": figures.latent_space(results[0]),
-        "prior": figures.prior_cells(first),
+        "prior": figures.prior_cells(
+            first.plan, first.state(first.epochs_done), first.resolved.genes
+        ),
     }
     for name, figure in made.items():
         stream = io.BytesIO()
