@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from helpers import EPS, READINGS, loss_of
 
+from velotrace.model.holding import LARGEST_RATE
 from velotrace.tape import Shift, Tape, evaluate, leaves
 from velotrace.walkthrough import Trace
 
@@ -147,6 +148,8 @@ def test_weights_are_difference_quotients(name: str, traces: dict[str, Trace]) -
         if not fixed_pi and path.startswith("encoder"):
             continue
         direction = numbers.normal(size=value.shape)
+        if path.endswith("_free"):  # a clamp is a corner, where a quotient of differences has none
+            direction[trace.tape[path.removesuffix("_free")].value >= LARGEST_RATE] = 0.0
         scale = 0.05 if value.ndim < 2 and "." not in path else 1.0
         quotient, allowed = _along(trace, path, direction, 1e-4 * scale)
         adjoint = trace.tape[path].adjoint

@@ -306,7 +306,7 @@ def test_leaving_the_domain_stops_with_one_line(
 
 def test_other_runs_go_on_when_one_leaves(tmp_path: Path) -> None:
     """A rate so high that some seeds leave: the rest train as if alone, the left ones are NaN."""
-    path = scenario_of(tmp_path, {"optimiser": {"learning_rate": 0.045}})
+    path = scenario_of(tmp_path, {"optimiser": {"learning_rate": 0.12}})
     several = train_in_memory(resolve(path), Settings(6, 2, 12))
     left = {one.run: one for one in several.state.left}
     assert 0 < len(left) < 12

@@ -120,7 +120,7 @@ class History:
         coords: dict[str, list[Any]] = {
             "batch": list(range(plan.batches)),
             "seed": list(plan.seeds),
-            "parameter": list(_groups(plan)),
+            "parameter": list(plan.groups),
             "cell": list(cells),
             "gene": list(genes),
             "state": [1, 2, 3, 4],
@@ -149,22 +149,21 @@ class History:
             state: before the step.
             step: what it computed.
         """
-        arrays, going = self.arrays, state.going
-        everyone = bool(going.all())
+        arrays, going, everyone = self.arrays, state.going, not state.left
         for name in LOSS_TERMS:
             value = step.values[name]
             value = value.reshape(len(going), -1).sum(axis=1) if value.ndim > 1 else value
             arrays[name][epoch, batch] = value if everyone else np.where(going, value, np.nan)
-        squares = np.add.reduceat(step.gradient**2, list(_groups(self.plan).values()), axis=1)
+        squares = np.add.reduceat(step.gradient**2, list(self.plan.groups.values()), axis=1)
         if not everyone:
             squares = np.where(going[:, None], squares, np.nan)
         arrays["gradient_norm_of"][epoch, batch] = np.sqrt(squares)
         arrays["gradient_norm"][epoch, batch] = np.sqrt(squares.sum(axis=1))
         if "pi" in arrays:
-            self._put_cells(epoch, step, going)
+            self._put_cells(epoch, step, slice(None) if everyone else going)
 
-    def _put_cells(self, epoch: int, step: Step, going: np.ndarray) -> None:
-        runs, cells = np.flatnonzero(going)[:, None], step.cells[going]
+    def _put_cells(self, epoch: int, step: Step, going: np.ndarray | slice) -> None:
+        runs, cells = np.arange(len(step.cells))[going][:, None], step.cells[going]
         for name in BY_CELL:
             self.arrays[name][epoch][runs, cells] = step.values[name][going]
         if DRAWN in self.arrays:
@@ -179,9 +178,11 @@ class History:
         now = in_force(self.plan.reading, epoch)
         self.arrays["kl_weight"][epoch] = now.kl_weight
         self.arrays["switch_weight"][epoch] = now.switch_weight
-        theta = theta_of(self.plan, state)
+        theta, stopped = theta_of(self.plan, state), ~state.going
         for name in PARAMETERS:
-            self.arrays[name][epoch] = np.where(state.going[:, None], theta[name], np.nan)
+            self.arrays[name][epoch] = theta[name]
+            if state.left:
+                self.arrays[name][epoch, stopped] = np.nan
 
     def dataset(self, state: State) -> xarray.Dataset:
         """The epochs that are done, with labels, units and sentences.
@@ -213,14 +214,6 @@ class History:
         """Take over the first epochs of an earlier history."""
         for name, array in self.arrays.items():
             array[:epochs] = dataset[name].to_numpy()[:epochs]
-
-
-def _groups(plan: Plan) -> dict[str, int]:
-    """Where each parameter of θ and each network begins in a row."""
-    starts: dict[str, int] = {}
-    for path, place in plan.layout.places.items():
-        starts.setdefault(path.partition(".")[0], place.start)
-    return starts
 
 
 def theta_of(plan: Plan, state: State) -> dict[str, np.ndarray]:

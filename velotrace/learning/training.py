@@ -65,6 +65,14 @@ class Plan:
         lowest, highest = np.repeat(np.array(bounds), self.unspliced.shape[1], axis=0).T
         return lowest, highest
 
+    @cached_property
+    def groups(self) -> Mapping[str, int]:
+        """Where each parameter of θ and each network begins in a row."""
+        starts: dict[str, int] = {}
+        for path, place in self.layout.places.items():
+            starts.setdefault(path.partition(".")[0], place.start)
+        return starts
+
     @property
     def cells(self) -> int:
         """How many cells the data have."""
@@ -115,7 +123,8 @@ class State:
     def going(self) -> np.ndarray:
         """Whether each run goes on."""
         going = np.ones(len(self.rows), dtype=bool)
-        going[[left.run for left in self.left]] = False
+        if self.left:
+            going[[left.run for left in self.left]] = False
         return going
 
 
@@ -221,7 +230,7 @@ def take(plan: Plan, state: State, cells: np.ndarray, step: int, numbers: random
     memory, info = take_step(state.rows, gradient, state.memory, plan.optimiser)
     going, updated = state.going, info["updated"]
     left = _who_left(plan, updated, values["loss"], going, step)
-    if left or not going.all():
+    if left or state.left:
         going[[one.run for one in left]] = False
         updated = np.where(going[:, None], updated, state.rows)
     return Step(cells, iteration, values, adjoints, gradient, updated, memory, left)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from types import MappingProxyType
 from typing import Literal
 
@@ -63,6 +64,7 @@ class Reading:
         return self.likelihood == "sampled-state"
 
 
+@lru_cache(maxsize=64)
 def in_force(reading: Reading, epoch: int) -> Reading:
     """The reading with the two weights as they stand in an epoch.
 

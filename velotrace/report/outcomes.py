@@ -9,6 +9,15 @@ import pandas as pd
 
 from velotrace.claims.checks import share
 from velotrace.claims.ensembles import Ensemble
+from velotrace.scenario import Resolved
+from velotrace.scenario.resolve import work_out
+from velotrace.scenario.schema import PinKeys
+
+
+def without_pins(resolved: Resolved) -> Resolved:
+    """The same scenario with nothing pinned: no decoder starts from a bias that meets a time."""
+    scenario = resolved.scenario.model_copy(update={"pins": PinKeys()})
+    return work_out(scenario, resolved.expression)
 
 
 def outcomes(trainings: Mapping[str, Ensemble]) -> pd.DataFrame:
