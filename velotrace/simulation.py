@@ -111,7 +111,7 @@ def simulate(
 
     Example:
         >>> made = simulate(cells=3, genes=2, seed=0)
-        >>> made.expression.unspliced.shape, made.state.min() >= 1
+        >>> made.expression.unspliced.shape, bool(made.state.min() >= 1)
         ((3, 2), True)
     """
     if min(cells, genes, latent) < 1 or seed < 0:

@@ -134,7 +134,7 @@ def certify(trace: Trace, most: int = MOST) -> Report:
     moved_by = _before(trace, "concentration") if draw is not None else frozenset()
     certificates, without = [], []
     for name, entry in trace.tape.names.items():
-        left_out = name in resolved.iteration.dropped or not np.any(by_hand.get(name, 0.0))
+        left_out = _only_from_dropped(trace, name) or not np.any(by_hand.get(name, 0.0))
         if entry.adjoint is None and left_out:
             without.append(name)
             continue
@@ -144,6 +144,16 @@ def certify(trace: Trace, most: int = MOST) -> Report:
         found = _differences(trace, function, name, entry.value, noise, most, follow)
         certificates.append(_certificate(name, tape, hand, found, exact.get(name, 0.0)))
     return Report(tuple(certificates), tuple(without), noise)
+
+
+def _only_from_dropped(trace: Trace, name: str) -> bool:
+    """Whether a value is a dropped term, or made of such alone: a constant, which moves nothing."""
+    dropped, sources = trace.resolved.iteration.dropped, trace.tape.graph[name]
+    if name in dropped:
+        return True
+    return bool(_before(trace, name) & dropped) and all(
+        trace.tape[source].adjoint is None for source in sources
+    )
 
 
 def _before(trace: Trace, name: str) -> frozenset[str]:

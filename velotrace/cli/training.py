@@ -56,8 +56,6 @@ def train(
     for term in drop:
         check_term(term)
     dropped = tuple(sorted(set(drop)))
-    if {"log_density_u", "log_density_s"} <= set(dropped):
-        raise InputError("without both densities nothing is compared: --drop reconstruction")
     if resume and output.exists() and (not output.is_dir() or any(output.iterdir())):
         opened = runs.open_run(output)
         kept, then = history is None or history is Kept.all, opened.settings

@@ -6,12 +6,11 @@ import math
 from typing import Any
 
 import numpy as np
-from autograd.extend import defvjp, primitive
 from scipy.special import digamma, expit, gammaln
 
 from velotrace.model.pathwise import dirichlet_pullback
 from velotrace.model.special import trigamma
-from velotrace.tape import no_gradient
+from velotrace.tape import defvjp, no_gradient, primitive
 
 Array = Any
 

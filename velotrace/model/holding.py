@@ -12,13 +12,12 @@ from typing import Any
 
 import autograd.numpy as np
 import numpy
-from autograd.extend import defvjp, primitive
 
 from velotrace.model.distributions import softplus
 from velotrace.model.readings import Reading
 from velotrace.model.records import Parameters
 from velotrace.quantities import PARAMETERS
-from velotrace.tape import named
+from velotrace.tape import defvjp, named, primitive
 
 Array = Any
 

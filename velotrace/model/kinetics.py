@@ -9,12 +9,12 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from autograd.extend import defvjp, primitive
 from autograd.numpy import metadata
 from autograd.numpy.numpy_vjps import unbroadcast
 
 from velotrace.model.readings import Denominator
 from velotrace.model.special import exprel_slope
+from velotrace.tape import defvjp, primitive
 
 Array = Any
 

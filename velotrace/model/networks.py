@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Mapping
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
-from autograd.extend import defvjp, primitive
 
 from velotrace.model.random import generator
 from velotrace.model.readings import Decoders
 from velotrace.model.records import Activation, Architecture, Initialiser, Network
-from velotrace.tape import named
+from velotrace.tape import defvjp, named, primitive
 
 Array = Any
 
@@ -25,7 +25,7 @@ def relu(x: Array) -> Array:
 
 defvjp(relu, lambda ans, x: lambda g: g * (ans > 0.0))
 
-ACTIVATIONS = {"tanh": np.tanh, "relu": relu}
+ACTIVATIONS: Mapping[str, Callable[[Any], Any]] = {"tanh": np.tanh, "relu": relu}
 
 
 def perceptron(

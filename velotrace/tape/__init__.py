@@ -34,12 +34,12 @@ Example:
 
 from velotrace.tape.entries import Edge, Entry, Tape
 from velotrace.tape.interventions import Cut, Intervention, Replace, Shift
+from velotrace.tape.primitives import defvjp, no_gradient, primitive
 from velotrace.tape.recording import (
     Evaluation,
     evaluate,
     named,
     named_values,
-    no_gradient,
     record,
 )
 from velotrace.tape.trees import leaves, map_leaves
@@ -53,11 +53,13 @@ __all__ = [
     "Replace",
     "Shift",
     "Tape",
+    "defvjp",
     "evaluate",
     "leaves",
     "map_leaves",
     "named",
     "named_values",
     "no_gradient",
+    "primitive",
     "record",
 ]

@@ -10,14 +10,14 @@ from types import CodeType, MappingProxyType
 from typing import Any
 
 import numpy as np
-from autograd.core import VJPNode, add_outgrads, sparse_object_types, vspace
-from autograd.extend import defvjp, primitive
-from autograd.tracer import isbox, new_box, register_notrace, trace_stack
+from autograd.core import add_outgrads, sparse_object_types, vspace
+from autograd.tracer import isbox, new_box, trace_stack
 from autograd.util import toposort
 
 from velotrace.tape.entries import Edge, Entry, Pullback, Tape
 from velotrace.tape.interventions import Cut, Intervention, Shift, broadcast, intervened
 from velotrace.tape.node import RecordingNode, Session, running_session
+from velotrace.tape.primitives import defvjp, primitive
 from velotrace.tape.trees import map_leaves
 
 Array = Any  # inside a recording an array is an autograd box; outside, a NumPy array
@@ -110,23 +110,6 @@ def cut(x: Array, where: np.ndarray) -> Array:
 
 defvjp(replaced, lambda ans, x, value, where: lambda g: np.where(where, 0.0, g), argnums=[0])
 defvjp(cut, lambda ans, x, where: lambda g: np.where(where, 0.0, g), argnums=[0])
-
-
-def no_gradient(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Make a primitive through which no gradient flows, such as a hard draw.
-
-    autograd gives its result as a plain array; the tape records it with edges that carry nothing,
-    so that tables and graphs can say *no path* with the reason.
-
-    Args:
-        function: any function of arrays.
-
-    Returns:
-        The primitive.
-    """
-    made = primitive(function)
-    register_notrace(VJPNode, made)
-    return made
 
 
 def record(
