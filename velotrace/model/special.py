@@ -20,6 +20,9 @@ _NODES = 0.5 * (_NODES + 1.0)[:, None]
 _WEIGHTS = 0.5 * _WEIGHTS[:, None] * _NODES
 """Gauss–Legendre on [0, 1], for ∫ s f(s) ds."""
 
+_PAIRS = np.array([[k * (8.0 - k)] for k in (3, 2, 1, 0)])
+"""c of each pair of `trigamma`'s shifts, one row each."""
+
 _CHUNK = 16384
 """Entries worked on at once."""
 
@@ -121,12 +124,11 @@ def _trigamma_chunk(x: np.ndarray) -> np.ndarray:
     # 1/(x + k)² and 1/(x + 8 − k)² are added as one fraction: with s = x (x + 8) and c = k (8 − k),
     # (x + k)(x + 8 − k) = s + c and (x + k)² + (x + 8 − k)² = 2s + 64 − 2c. k = 4 stands alone.
     s = x * (x + 8.0)
-    twice = 2.0 * s
-    for k in (3, 2, 1, 0):
-        c = k * (8.0 - k)
-        denominator = s + c
-        denominator *= denominator
-        total += (twice + (64.0 - 2.0 * c)) / denominator
+    denominator = s + _PAIRS
+    denominator *= denominator
+    pairs = 2.0 * s + (64.0 - 2.0 * _PAIRS)
+    pairs /= denominator
+    total += np.add.reduce(pairs, axis=0)
     s += 16.0
     total += 1.0 / s
     return total

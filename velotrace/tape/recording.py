@@ -20,6 +20,7 @@ from velotrace.tape.node import RecordingNode, Session, running_session
 from velotrace.tape.primitives import defvjp, primitive
 from velotrace.tape.trees import map_leaves
 
+_FLOAT64 = np.dtype(np.float64)
 Array = Any  # inside a recording an array is an autograd box; outside, a NumPy array
 
 
@@ -46,9 +47,8 @@ def named(x: Array, name: str) -> Array:
     if name in values:
         raise ValueError(f"two values are named {name!r}; a name can be given once per run")
     if session.trace is None:
-        x = np.asarray(x)
-        if x.dtype.char in "efg":  # a shorter or longer float
-            x = x.astype(np.float64)
+        if type(x) is not np.ndarray or x.dtype is not _FLOAT64:
+            x = _widened(x)
         if name in session.interventions:
             x = intervened(x, session.interventions[name])
         values[name] = x
@@ -65,6 +65,12 @@ def named(x: Array, name: str) -> Array:
     x._node.name = name
     values[name] = x._node
     return x
+
+
+def _widened(x: Any) -> np.ndarray:
+    """An array; a shorter or longer float as float64."""
+    x = np.asarray(x)
+    return x.astype(np.float64) if x.dtype.char in "efg" else x
 
 
 def _constant(session: Session, x: Any) -> Array:
