@@ -11,9 +11,11 @@ from velotrace.cli.options import (
     CutOption,
     DiffFormat,
     DropOption,
+    FolderOption,
     Format,
     ScenarioArgument,
     SetOption,
+    StyleOption,
     TextFormat,
     ToleranceOption,
 )
@@ -23,13 +25,8 @@ from velotrace.errors import InputError
 
 def trace(
     scenario: ScenarioArgument = None,
-    output: Annotated[
-        Path | None, typer.Option("-o", "--output", help="Folder to write all tables to.")
-    ] = None,
-    style: Annotated[
-        Format | None,
-        typer.Option("--format", help="Of the files (csv), or of what is printed (tables)."),
-    ] = None,
+    output: FolderOption = None,
+    style: StyleOption = None,
     values: SetOption = [],  # noqa: B006
     cut: CutOption = [],  # noqa: B006
     drop: DropOption = [],  # noqa: B006

@@ -25,6 +25,13 @@ ScenarioArgument = Annotated[
 ]
 
 
+FolderOption = Annotated[
+    Path | None, typer.Option("-o", "--output", help="Folder to write all tables to.")
+]
+StyleOption = Annotated[
+    Format | None,
+    typer.Option("--format", help="Of the files (csv), or of what is printed (tables)."),
+]
 SetOption = Annotated[
     list[str],
     typer.Option(

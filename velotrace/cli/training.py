@@ -9,7 +9,15 @@ from typing import Annotated
 import typer
 
 from velotrace.cli.iteration import trace
-from velotrace.cli.options import CutOption, DropOption, Format, ScenarioArgument, SetOption
+from velotrace.cli.options import (
+    CutOption,
+    DropOption,
+    FolderOption,
+    Format,
+    ScenarioArgument,
+    SetOption,
+    StyleOption,
+)
 from velotrace.cli.output import progress, put, say
 from velotrace.errors import InputError
 
@@ -48,38 +56,21 @@ def train(
     """
     from velotrace.counterfactuals import check_term
     from velotrace.learning import runs
-    from velotrace.learning.ensemble import CHECKPOINT_EVERY, Settings
-    from velotrace.resources import data_path
 
     if output is None:
         raise InputError("name the folder of the training: velotrace train … -o RUN")
     for term in drop:
         check_term(term)
-    dropped = tuple(sorted(set(drop)))
-    if resume and output.exists() and (not output.is_dir() or any(output.iterdir())):
-        opened = runs.open_run(output)
-        kept, then = history is None or history is Kept.all, opened.settings
-        asked = Settings(
-            epochs or then.epochs,
-            batch_size or then.batch_size,
-            seeds or then.seeds,
-            then.by_cell if history is None else kept,
-            dropped or then.dropped,
-            checkpoint_every or then.checkpoint_every,
-        )
-        run = runs.resume(opened, asked, scenario)
-    else:
-        if epochs is None:
-            raise InputError("say for how many epochs: velotrace train … --epochs N")
-        settings = Settings(
-            epochs,
-            batch_size,
-            seeds or 1,
-            history is not Kept.theta,
-            dropped,
-            checkpoint_every or CHECKPOINT_EVERY,
-        )
-        run = runs.start(scenario or data_path("walkthrough.toml"), output, settings)
+    given = {
+        "epochs": epochs,
+        "batch_size": batch_size,
+        "seeds": seeds,
+        "by_cell": None if history is None else history is Kept.all,
+        "dropped": tuple(sorted(set(drop))) or None,
+        "checkpoint_every": checkpoint_every,
+    }
+    asked = {name: value for name, value in given.items() if value is not None}
+    run = runs.open_or_start(output, scenario, asked, resume)
     with progress("Training", run.settings.epochs) as done:
         state = runs.train(run, done)
     for left in state.left:
@@ -94,13 +85,8 @@ def retrace(
     seed: Annotated[
         int | None, typer.Option(min=0, help="Noise seed, where several trained at once.")
     ] = None,
-    output: Annotated[
-        Path | None, typer.Option("-o", "--output", help="Folder to write all tables to.")
-    ] = None,
-    style: Annotated[
-        Format | None,
-        typer.Option("--format", help="Of the files (csv), or of what is printed (tables)."),
-    ] = None,
+    output: FolderOption = None,
+    style: StyleOption = None,
     values: SetOption = [],  # noqa: B006
     cut: CutOption = [],  # noqa: B006
     drop: DropOption = [],  # noqa: B006

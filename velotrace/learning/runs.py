@@ -18,7 +18,7 @@ import platform
 import re
 import shutil
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from importlib.metadata import version
@@ -40,6 +40,7 @@ from velotrace.learning.history import History
 from velotrace.learning.optimisers import AdamState
 from velotrace.learning.training import Left, Plan, State, begin
 from velotrace.model import random
+from velotrace.resources import data_path
 from velotrace.scenario import Resolved, resolve, resolved_dict
 from velotrace.version import __version__
 
@@ -189,6 +190,32 @@ def start(scenario: Path, folder: Path, settings: Settings) -> Run:
     finally:
         shutil.rmtree(made, ignore_errors=True)
     return open_run(folder)
+
+
+def open_or_start(
+    folder: Path, scenario: Path | None, asked: Mapping[str, Any], resume_it: bool
+) -> Run:
+    """The run to train: that of the folder, or a new one.
+
+    Args:
+        folder: of the run.
+        scenario: file to train; None for the folder's, or else the document's walkthrough.
+        asked: fields of `Settings` that are asked for; the others as they were, or as by default.
+        resume_it: whether to go on with the run that is there.
+
+    Returns:
+        The run, with at least the epochs it has.
+
+    Raises:
+        InputError: something else was trained there, or nothing says for how many epochs.
+    """
+    there = folder.exists() and (not folder.is_dir() or any(folder.iterdir()))
+    if resume_it and there:
+        opened = open_run(folder)
+        return resume(opened, replace(opened.settings, **asked), scenario)
+    if "epochs" not in asked:
+        raise InputError("say for how many epochs: velotrace train … --epochs N")
+    return start(scenario or data_path("walkthrough.toml"), folder, Settings(**asked))
 
 
 def open_run(folder: Path) -> Run:

@@ -109,7 +109,7 @@ def figure(text: object) -> str:
 
 
 def json(value: Any, *, indent: int | None = None, separators: Any = None) -> str:
-    r"""Strict JSON that also a terminal can show: what cannot be seen is written as \uXXXX.
+    r"""Strict JSON that also a terminal can show: what cannot be seen is spelled by its number.
 
     Args:
         value: of dicts, lists, text, finite numbers, booleans and None.

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from velotrace.comparison import loss_terms
 from velotrace.quantities import PARAMETERS
 from velotrace.report.blocks import Section, Table, number, power_of_ten, values_table
 from velotrace.tape import leaves
@@ -199,22 +200,15 @@ def _switch_section(trace: Trace) -> Section:
 
 
 def _loss_section(trace: Trace) -> Section:
-    reading, tape = trace.resolved.iteration.reading, trace.tape
-    reduce_cells = np.sum if reading.reduction == "sum" else np.mean
+    reading = trace.resolved.iteration.reading
     over = "sum over cells" if reading.reduction == "sum" else "mean over cells"
-    kl_z = reading.kl_weight * reduce_cells(tape["kl_z"].value)
-    kl_pi = reduce_cells(tape["kl_pi"].value.sum(axis=-1))
-    penalty = reading.switch_weight * tape["switch_penalty"].value.sum()
-    rows = [
-        [
-            "reconstruction",
-            f"{over} of −log_likelihood",
-            number(float(tape["reconstruction"].value)),
-        ],
-        ["kl_z", f"{over}, weight {reading.kl_weight:g}", number(kl_z)],
-        ["kl_pi", f"{over} and genes", number(kl_pi)],
-        ["switch_penalty", f"sum over genes, weight {reading.switch_weight:g}", number(penalty)],
-        ["loss", "sum of the four", number(trace.loss)],
-    ]
+    how = {
+        "reconstruction": f"{over} of −log_likelihood",
+        "kl_z": f"{over}, weight {reading.kl_weight:g}",
+        "kl_pi": f"{over} and genes",
+        "switch_penalty": f"sum over genes, weight {reading.switch_weight:g}",
+        "loss": "sum of the four",
+    }
+    rows = [[term, how[term], number(value)] for term, value in loss_terms(trace).items()]
     table = Table("", ["term", "how", "nat"], rows, 2)
     return Section("loss", "3a · Total loss", "forward", "Four terms make the loss.", [table])

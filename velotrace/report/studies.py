@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pandas as pd
-from pandas.api.types import is_numeric_dtype
-from tabulate import tabulate
 
 from velotrace.learning.ensemble import Settings
 from velotrace.report.blocks import number
+from velotrace.report.frames import frame_text
 from velotrace.simulation import simulate
 from velotrace.studies.estimators import Estimate, OneSample, one_sample_errors, state_gradients
-from velotrace.studies.recovery import clock_table, recover, scale_table, scenario_for
+from velotrace.studies.recovery import clock_table, recover, scale_table, scenario_for, shifted
 from velotrace.walkthrough import Trace, trace
 
 CELLS, GENES, SEED = 200, 4, 0
@@ -21,16 +20,6 @@ CELLS, GENES, SEED = 200, 4, 0
 BATCH = 50
 CLOCKS = (10.0, 20.0, 40.0)
 HOLDINGS = ("natural", "softplus")
-
-
-def text_table(frame: pd.DataFrame) -> str:
-    """A data frame for a terminal, numbers shortened."""
-    rows = [
-        [number(cell) if isinstance(cell, float) else str(cell) for cell in row]
-        for row in frame.itertuples(index=False)
-    ]
-    align = ["right" if is_numeric_dtype(frame[c]) else "left" for c in frame.columns]
-    return tabulate(rows, list(frame.columns), "simple", disable_numparse=True, colalign=align)
 
 
 # ---- gradient estimators --------------------------------------------------------------------
@@ -85,11 +74,11 @@ def estimators_text(made: Trace, draws: int) -> str:
     return (
         "Gradient of the data's part of the loss to the concentrations of\n"
         f"{where}: {draws} draws\n"
-        f"\n{text_table(estimates_table(estimates_of(made, draws=draws)))}\n\n"
+        f"\n{frame_text(estimates_table(estimates_of(made, draws=draws)))}\n\n"
         "The first four are of the loss with a hard k, whose exact gradient is known;\n"
         "the mixtures' loss is another. In all but the first two, π moves along its path.\n\n"
         f"The loss of one draw of z, π and k against its expectation: {min(draws, 1000)} draws\n\n"
-        f"{text_table(one_sample_table(losses))}\n"
+        f"{frame_text(one_sample_table(losses))}\n"
     )
 
 
@@ -112,9 +101,9 @@ def recovery_text(seeds: int, epochs: int, advance: Callable[[int], None]) -> st
         keys = {"preset": "joint", "parameterisation": holding}
         resolved = scenario_for(data, "joint", reading=keys)
         settings = Settings(epochs, BATCH, seeds, by_cell=False)
-        found = recover(data, resolved, settings, _shifted(advance, place * epochs))
-        blocks.append(f"θ held as {holding} values\n\n{text_table(found.genes)}\n")
-        blocks.append(f"{text_table(found.cells)}\n")
+        found = recover(data, resolved, settings, shifted(advance, place * epochs))
+        blocks.append(f"θ held as {holding} values\n\n{frame_text(found.genes)}\n")
+        blocks.append(f"{frame_text(found.cells)}\n")
     return "\n".join(blocks)
 
 
@@ -126,14 +115,10 @@ def scale_text(seeds: int, epochs: int, advance: Callable[[int], None]) -> str:
     clocks = clock_table(data, "joint", CLOCKS, settings, advance)
     return (
         "The walkthrough's loss with rates × c and switch times / c\n\n"
-        f"{text_table(exact)}\n\n"
+        f"{frame_text(exact)}\n\n"
         "With t_max / c the curves are the same on another clock, and so is the loss:\n"
         "data cannot tell. Only t_max, which is chosen, sets the unit of time.\n\n"
         f"Fits to {CELLS} simulated cells that differ in t_max alone: means over genes\n"
         "and seeds\n\n"
-        f"{text_table(clocks)}\n"
+        f"{frame_text(clocks)}\n"
     )
-
-
-def _shifted(advance: Callable[[int], None], done: int) -> Callable[[int], None]:
-    return lambda epoch: advance(done + epoch)

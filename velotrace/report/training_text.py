@@ -5,14 +5,11 @@ from __future__ import annotations
 import io
 from collections.abc import Mapping, Sequence
 
-import pandas as pd
 import xarray
-from pandas.api.types import is_numeric_dtype
-from tabulate import tabulate
 
 from velotrace.learning.runs import Run
 from velotrace.report import escape
-from velotrace.report.blocks import number
+from velotrace.report.frames import frame_text
 from velotrace.report.render import frame_content
 from velotrace.report.training_tables import all_tables
 
@@ -33,20 +30,11 @@ def results_text(run: Run, results: xarray.Dataset) -> str:
     head = f"{title}: {run.epochs_done} epochs, {seeds} seed{'s' if seeds > 1 else ''}"
     blocks = [f"{head}\n{'=' * len(head)}\n"]
     for name, table in all_tables(history, results).items():
-        blocks.append(f"{_TITLES[name]}\n\n{_text(table)}\n")
+        blocks.append(f"{_TITLES[name]}\n\n{frame_text(table)}\n")
     stopped = int((history["left_step"] >= 0).sum())
     if stopped:
         blocks.append(f"{stopped} of {seeds} seeds left their domain and stopped.\n")
     return "\n".join(blocks)
-
-
-def _text(table: pd.DataFrame) -> str:
-    shown = [
-        [number(cell) if isinstance(cell, float) else escape.terminal(cell) for cell in row]
-        for row in table.itertuples(index=False)
-    ]
-    aligned = ["right" if is_numeric_dtype(table[c]) else "left" for c in table.columns]
-    return tabulate(shown, list(table.columns), "simple", disable_numparse=True, colalign=aligned)
 
 
 def folder_contents(

@@ -212,7 +212,7 @@ def clock_table(
         }  # fmt: skip
         keys: dict[str, Any] = {**sections, "constants": {"t_max": t_max}, "initial": initial}
         resolved = scenario_for(simulated, preset, **keys)
-        trained = train_in_memory(resolved, settings, _shifted(progress, done))
+        trained = train_in_memory(resolved, settings, shifted(progress, done))
         theta, going = theta_of(trained.plan, trained.state), trained.state.going
         beta = theta["beta"][going]
         rows.append(
@@ -228,5 +228,6 @@ def clock_table(
     return pd.DataFrame(rows)
 
 
-def _shifted(progress: Callable[[int], None], done: int) -> Callable[[int], None]:
+def shifted(progress: Callable[[int], None], done: int) -> Callable[[int], None]:
+    """Progress of one of several trainings, after the epochs of those before it."""
     return lambda epoch: progress(done + epoch)
