@@ -78,12 +78,12 @@ def test_every_table_has_as_many_cells_in_each_row(trace: velotrace.Trace) -> No
         assert len({len(row) for row in rows(text)}) == 1, text.splitlines()[0]
 
 
-def test_notation_and_glossary_have_every_named_value() -> None:
-    notation, glossary = book.notation_table(), book.glossary()
+def test_notation_and_index_have_every_named_value(trace: velotrace.Trace) -> None:
+    notation, index = book.notation_table(), book.index_of_values(trace)
     for name, quantity in VOCABULARY.items():
         assert f"`{name}`" in notation
-        assert f"\n{name}\n" in glossary
-        assert quantity.sentence in glossary
+        assert f"\n{name}\n" in index
+        assert quantity.sentence in index
 
 
 def test_the_other_reading_changes_what_was_asked_for_and_no_draw(trace: velotrace.Trace) -> None:

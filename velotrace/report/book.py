@@ -1,4 +1,4 @@
-"""What the book's pages use: numbers for sentences, tables, glossary, notation.
+"""What the book's pages use: numbers for sentences, tables, links, notation.
 
 Pages compute no number of the model; they name what they want of a trace and these functions lay it
 out. What only a notebook has (IPython, MyST-NB) is imported where it is used.
@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from velotrace.quantities import VOCABULARY
+from velotrace.report.book_links import index_of_values, where, worked
 from velotrace.report.book_tables import (
     adjoint_table,
     certificate_tables,
@@ -31,8 +32,8 @@ __all__ = [
     "at",
     "certificate_tables",
     "dirichlet_rows",
-    "glossary",
     "glue",
+    "index_of_values",
     "markdown",
     "notation_table",
     "of_blocks",
@@ -43,6 +44,8 @@ __all__ = [
     "symbol",
     "typeset",
     "value_table",
+    "where",
+    "worked",
 ]
 
 DASH = "—"
@@ -103,15 +106,6 @@ def notation_table(
         kept = (0, 1, 3, 4)
         headers, rows = [headers[i] for i in kept], [[row[i] for i in kept] for row in rows]
     return markdown(headers, rows, len(headers))
-
-
-def glossary() -> str:
-    """A MyST glossary of the vocabulary, each entry's anchor its name."""
-    entries = (
-        f"{q.name}\n  ${q.symbol}$ ({q.unit}). {q.sentence} Equation: {q.equation}."
-        for q in VOCABULARY.values()
-    )
-    return "````{glossary}\n" + "\n\n".join(entries) + "\n````"
 
 
 # ---- the Dirichlet divergence ----------------------------------------------------------------
