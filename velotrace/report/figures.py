@@ -1,49 +1,59 @@
-"""The book's figures: curves from the model's own functions, everything else from the trace."""
+"""The book's figures: curves from the model's own functions, everything else from the trace.
+
+Those of one subject stand in a module of their own; pages find all of them here.
+"""
 
 from __future__ import annotations
 
-from importlib import import_module
-from itertools import product
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy.special import expit
 
-from velotrace.attribution import Explanation
 from velotrace.model import kinetics
 from velotrace.model.distributions import log_normal, softplus
 from velotrace.report import escape
-from velotrace.report.symbols import TERM_WORDS, plain
+from velotrace.report.figure_style import (
+    CELL,
+    PALE,
+    SPLICED,
+    UNSPLICED,
+    minus,
+    panels,
+    symbol,
+    use_svg,
+)
+from velotrace.report.figures_divergence import (
+    dirichlet_divergences,
+    divergence_of_pi,
+    divergence_of_z,
+    simplex,
+)
+from velotrace.report.figures_gradient import adam_moments, gradient_bars, gradient_waterfall
+from velotrace.report.figures_graph import named_graph
 from velotrace.walkthrough import Trace
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-UNSPLICED, SPLICED, CELL, PALE = "#0072b2", "#d55e00", "#222222", "#8a8a8a"
-"""Colours that the colour-blind can tell apart; lines, marks or hatches differ as well."""
-
-
-def use_svg() -> None:
-    """Have a notebook draw figures as SVG, sharp at any size, the same text as the page."""
-    import matplotlib as mpl
-
-    import_module("matplotlib_inline.backend_inline").set_matplotlib_formats("svg")
-    mpl.rcParams.update(
-        {
-            "figure.constrained_layout.use": True,
-            "font.size": 11,
-            "axes.spines.top": False,
-            "axes.spines.right": False,
-            "svg.hashsalt": "velotrace",
-            "legend.frameon": False,
-        }
-    )
-
-
-def _axes(columns: int, width: float, height: float) -> tuple[Figure, Any]:
-    import matplotlib.pyplot as plt
-
-    return plt.subplots(1, columns, figsize=(width, height), squeeze=False)
+__all__ = [
+    "adam_moments",
+    "course",
+    "density_and_log",
+    "dirichlet_divergences",
+    "divergence_of_pi",
+    "divergence_of_z",
+    "free_values",
+    "gradient_bars",
+    "gradient_waterfall",
+    "kinetic_curve",
+    "named_graph",
+    "phase_portraits",
+    "simplex",
+    "use_svg",
+]
 
 
 def course(trace: Trace, gene: str, points: int = 200) -> dict[str, tuple[np.ndarray, ...]]:
@@ -68,7 +78,7 @@ def course(trace: Trace, gene: str, points: int = 200) -> dict[str, tuple[np.nda
 def phase_portraits(trace: Trace) -> Figure:
     """Unspliced against spliced RNA of every gene: the predicted course and all measured cells."""
     genes, expression = trace.coords["gene"], trace.resolved.expression
-    figure, axes = _axes(len(genes), 8.6, 3.4)
+    figure, axes = panels(1, len(genes), 3.0)
     for g, (panel, gene) in enumerate(zip(axes[0], genes, strict=True)):
         for (phase, (_, u, s)), line in zip(course(trace, gene).items(), ("-", "--"), strict=True):
             panel.plot(s, u, line, color=UNSPLICED, label=phase)
@@ -85,7 +95,7 @@ def kinetic_curve(trace: Trace, cell: str, gene: str) -> Figure:
     """One gene over time with one cell in induction on it: predicted, and as measured."""
     n, g = trace.coords["cell"].index(cell), trace.coords["gene"].index(gene)
     time = trace.tape["time_induction"].value[n, g]
-    figure, axes = _axes(1, 7.4, 3.9)
+    figure, axes = panels(1, 1, 3.9)
     panel = axes[0][0]
     for at, (name, colour, mark) in enumerate(
         (("unspliced", UNSPLICED, "o"), ("spliced", SPLICED, "s")), start=1
@@ -109,7 +119,11 @@ def kinetic_curve(trace: Trace, cell: str, gene: str) -> Figure:
 
 
 def density_and_log(trace: Trace, cell: str, gene: str) -> Figure:
-    """The normal density and its logarithm, out to where the density is no longer a float64."""
+    """The normal density where a cell was measured: lost on a linear axis, in place on a log axis.
+
+    The log axis is marked in powers of ten but holds logarithms, so that it goes on below the
+    smallest float64, which the density itself cannot.
+    """
     n, g = trace.coords["cell"].index(cell), trace.coords["gene"].index(gene)
     k = int(trace.tape["state"].value[n, g]) - 1
     sigma = trace.tape["sigma_u"].value[g] * trace.resolved.iteration.constants.state_scale[k]
@@ -117,66 +131,38 @@ def density_and_log(trace: Trace, cell: str, gene: str) -> Figure:
     away = np.linspace(0.0, 1.2 * apart, 400)
     log = log_normal(away * sigma, 0.0, sigma)
     here = trace.tape["log_density_u"].value[n, g, k]
-    figure, axes = _axes(2, 8.6, 3.6)
-    plain_density, panel = axes[0]
-    density = np.exp(log)
-    plain_density.plot(away[density > 0.0], density[density > 0.0], color=UNSPLICED)
-    plain_density.axvspan(away[density == 0.0][0], away[-1], color=PALE, alpha=0.35, lw=0)
-    plain_density.annotate(
-        "exactly 0\nin float64",
-        (away[-1], 0.5),
-        (-2, 0),
-        ha="right",
-        xycoords=("data", "axes fraction"),
-        textcoords="offset points",
-    )
-    plain_density.set(yscale="log", ylabel="density (log axis)", title="the density stops")
-    panel.plot(away, log, color=SPLICED)
-    panel.plot(apart, here, "o", color=CELL)
+    figure, axes = panels(1, 2, 3.5)
+    linear, panel = axes[0]
+    linear.plot(away, np.exp(log), color=UNSPLICED)
+    linear.plot(apart, np.exp(here), "o", color=CELL, clip_on=False, zorder=3)
     title = escape.figure(f"{cell}, gene {gene}")
-    panel.annotate(title, (apart, here), (-8, -4), ha="right", textcoords="offset points")
-    panel.set(ylabel="log density, nat", title="its logarithm goes on")
+    linear.annotate(f"{title}\n{apart:.1f} sd away", (apart, np.exp(here)), (-4, 16), ha="right",
+                    textcoords="offset points")  # fmt: skip
+    linear.set(ylabel="density", title="linear axis")
+    power = here / np.log(10.0)
+    _log_axis(panel, away, log / np.log(10.0))
+    panel.plot(apart, power, "o", color=CELL, zorder=3)
+    panel.annotate(f"log density\n{minus(f'{here:.1f}')} nat", (apart, power), (-6, -52),
+                   ha="right", textcoords="offset points")  # fmt: skip
     for one in axes[0]:
         one.axvline(apart, color=CELL, lw=1, ls=":")
         one.set_xlabel("distance from the prediction, sd")
     return figure
 
 
-def dirichlet_divergences(trace: Trace) -> Figure:
-    """KL of π per cell and gene: as it is, and as the document's formula would have it."""
-    terms = ("kl_pi_normaliser", "kl_pi_log_gamma", "kl_pi_digamma")
-    normaliser, log_gamma, digamma = (trace.tape[name].value.ravel() for name in terms)
-    right = trace.tape["kl_pi"].value.ravel()
-    cells, genes = (map(escape.figure, trace.coords[dim]) for dim in ("cell", "gene"))
-    labels = [f"{cell}\n{gene}" for cell, gene in product(cells, genes)]
-    place = np.arange(len(labels))
-    figure, axes = _axes(1, 7.4, 3.6)
-    panel = axes[0][0]
-    panel.bar(place - 0.2, right, 0.4, color=UNSPLICED, label="right formula")
-    panel.bar(place + 0.2, digamma - normaliser - log_gamma, 0.4, color="white", edgecolor=SPLICED,
-              hatch="///", label="document's formula")  # fmt: skip
-    panel.axhline(0.0, color=CELL, lw=1)
-    panel.set(xticks=place, xticklabels=labels, ylabel="nat")
-    panel.legend(loc="lower right")
-    return figure
+def _log_axis(panel: Axes, away: np.ndarray, powers: np.ndarray) -> None:
+    """A density by its powers of ten, and from where on float64 has only 0 for it."""
+    from matplotlib.ticker import FuncFormatter, MultipleLocator
 
-
-def gradient_bars(made: Explanation) -> Figure:
-    """One gradient by loss term: how far each term pulls, and which way."""
-    places = [" ".join(filter(None, (term.cell, term.gene))) for term in made.terms]
-    words = [
-        escape.figure(f"{TERM_WORDS.get(t.term, t.term)}, {p}")
-        for t, p in zip(made.terms, places, strict=True)
-    ]
-    figure, axes = _axes(1, 7.4, 0.42 * len(words) + 1.0)
-    panel = axes[0][0]
-    bars = panel.barh(words, [term.value for term in made.terms], color=UNSPLICED)
-    panel.bar_label(bars, fmt="%.1f", padding=3)
-    panel.margins(x=0.14)
-    panel.axvline(0.0, color=CELL, lw=1)
-    panel.invert_yaxis()
-    panel.set(xlabel=f"share of ∂L/∂{plain(made.quantity)}")
-    return figure
+    smallest = np.log10(np.finfo(np.float64).smallest_subnormal)
+    panel.plot(away, powers, color=SPLICED)
+    lowest = min(1.05 * powers[-1], 1.1 * smallest)
+    panel.axhspan(lowest, smallest, color=PALE, alpha=0.3, lw=0)
+    panel.annotate("exactly 0 in float64", (away[0], smallest), (2, -8), va="top",
+                   textcoords="offset points")  # fmt: skip
+    panel.yaxis.set_major_locator(MultipleLocator(100.0))
+    panel.yaxis.set_major_formatter(FuncFormatter(lambda y, _: f"$10^{{{y:.0f}}}$"))
+    panel.set(ylabel="density", title="log axis", ylim=(lowest, 20.0))
 
 
 def free_values(trace: Trace, gene: str) -> Figure:
@@ -184,7 +170,7 @@ def free_values(trace: Trace, gene: str) -> Figure:
     g = trace.coords["gene"].index(gene)
     free = {name: float(trace.tape[name].value[g]) for name in trace.held}
     x = np.linspace(min(free.values()) - 2.0, max(free.values()) + 2.0, 400)
-    figure, axes = _axes(2, 8.6, 3.6)
+    figure, axes = panels(1, 2, 3.3)
     of_value, of_slope = axes[0]
     of_value.plot(x, softplus(x), color=UNSPLICED)
     of_value.plot(x, x, color=PALE, ls="--", lw=1)
@@ -192,12 +178,12 @@ def free_values(trace: Trace, gene: str) -> Figure:
         ylim=(-0.5, 1.2 * softplus(x[-1])), ylabel="softplus", title="what the model reads"
     )
     of_slope.plot(x, expit(x), color=SPLICED)
-    of_slope.set(ylabel="slope", title="share of the gradient handed on")
-    for place, (name, value) in enumerate(sorted(free.items(), key=lambda item: item[1])):
+    of_slope.set(ylabel="slope", title="gradient handed on")
+    for place, (value, names) in enumerate(sorted(_alike(free).items())):
         for panel, y in ((of_value, softplus(value)), (of_slope, expit(value))):
             panel.plot(value, y, "o", color=CELL, ms=4)
         of_value.annotate(
-            plain(name),
+            ", ".join(map(symbol, names)),
             (value, softplus(value)),
             (0, 12 + 13 * (place % 2)),
             ha="center",
@@ -206,3 +192,11 @@ def free_values(trace: Trace, gene: str) -> Figure:
     for panel in axes[0]:
         panel.set_xlabel("free value")
     return figure
+
+
+def _alike(values: Mapping[str, float]) -> dict[float, list[str]]:
+    """The names of each value."""
+    found: dict[float, list[str]] = {}
+    for name, value in values.items():
+        found.setdefault(value, []).append(name)
+    return found
