@@ -3,37 +3,114 @@
     python book/build_edition.py students      writes book/_build/students, without answers
     python book/build_edition.py pdf           writes book/_build/velotrace.pdf, answers at its end
 
-No page is executed again: only what is written differs.
+No page is executed again: only what is written differs. The PDF is printed by Chromium.
 """
 
 from __future__ import annotations
 
+import shutil
 import sys
 from pathlib import Path
 
 BOOK = Path(__file__).resolve().parent
 BUILT = BOOK / "_build"
+PDF = BUILT / "velotrace.pdf"
+
+# Chromium as root needs no-sandbox; the others keep it from calling home.
+SWITCHES = ("no-sandbox", "disable-gpu", "disable-background-networking", "disable-sync")
+FOOTER = (
+    '<div style="font-size:8px;width:100%;text-align:center">'
+    '<span class="pageNumber"></span> / <span class="totalPages"></span></div>'
+)
 
 
-def write(form: str) -> int:
-    """Write the book once more; returns Sphinx's exit code."""
+def write(folder: Path, builder: str, edition: str) -> int:
+    """Write the book once more.
+
+    Args:
+        folder: to write to.
+        builder: Sphinx's name for the form.
+        edition: 'answers' or 'students'.
+
+    Returns:
+        Sphinx's exit code; a warning is an error.
+    """
     from jupyter_book.sphinx import build_sphinx
 
-    students = form == "students"
-    shared = {
+    shutil.rmtree(folder, ignore_errors=True)
+    # The same as `jupyter-book build --nitpick` says, else Sphinx would read all pages again.
+    said = {
         "external_toc_path": (BOOK / "_toc.yml").as_posix(),
         "latex_individualpages": False,
         "nitpicky": True,
     }
     code = build_sphinx(
         BOOK,
-        BUILT / ("students" if students else "print"),
+        folder,
         path_config=BOOK / "_config.yml",
-        confoverrides=shared | {"velotrace_edition": "students" if students else "answers"},
-        builder="html" if students else "singlehtml",
+        noconfig=True,
+        confoverrides=said | {"velotrace_edition": edition},
+        builder=builder,
         doctreedir=BUILT / ".doctrees",
         force_all=True,
         warningiserror=True,
         keep_going=True,
     )
-    return int(code) if isinstance(code, int) else 1
+    return code if isinstance(code, int) else 1
+
+
+def print_pdf(page: Path) -> None:
+    """Print a page of HTML with all its formulas set and all its boxes open.
+
+    Args:
+        page: the one long page.
+    """
+    from playwright.sync_api import sync_playwright
+
+    names = ("chromium", "chromium-browser", "google-chrome")
+    chromium = next(filter(None, map(shutil.which, names)), None)
+    if chromium is None:
+        sys.exit("There is no Chromium to print with: install Debian's package `chromium`.")
+    with sync_playwright() as browsers:
+        browser = browsers.chromium.launch(
+            executable_path=chromium, args=[f"--{switch}" for switch in SWITCHES]
+        )
+        opened = browser.new_page()
+        opened.set_default_timeout(600_000)
+        opened.goto(page.as_uri(), wait_until="load")
+        opened.evaluate("window.MathJax?.startup?.promise.then(() => null)")
+        opened.evaluate("document.querySelectorAll('details').forEach(box => { box.open = true })")
+        unfinished = PDF.with_suffix(".part")
+        opened.pdf(
+            path=unfinished,
+            format="A4",
+            margin=dict.fromkeys(("top", "bottom", "left", "right"), "16mm"),
+            display_header_footer=True,
+            header_template="<span></span>",
+            footer_template=FOOTER,
+            outline=True,
+            tagged=True,
+        )
+        unfinished.replace(PDF)
+        browser.close()
+
+
+def main(form: str) -> int:
+    """Write one form, and say where it is."""
+    if form == "students":
+        folder = BUILT / "students"
+        code, made = write(folder, "html", "students"), folder / "index.html"
+    elif form == "pdf":
+        folder = BUILT / "print"
+        code, made = write(folder, "singlehtml", "answers"), PDF
+        if code == 0:
+            print_pdf(folder / "intro.html")
+    else:
+        sys.exit(f"{form!r} is no form of the book; it must be students or pdf")
+    if code == 0:
+        sys.stdout.write(f"\nWritten:\n  {made}\n")
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main(" ".join(sys.argv[1:])))
