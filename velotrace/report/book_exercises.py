@@ -33,7 +33,8 @@ def question_with_answer(question: Question) -> str:
         encoded = base64.b64encode(question.figure()).decode()
         pieces.append(f"![{question.figure_alt}](data:image/png;base64,{encoded})")
     answers = "\n".join(f"- ({part.key}) {answer(part)}" for part in question.parts)
-    box = f"````{{admonition}} Answer\n:class: dropdown tip\n{question.solution}\n\n{answers}\n````"
+    inside = f":class: answer dropdown\n{question.solution}\n\n{answers}"
+    box = f"````{{admonition}} Answer\n{inside}\n````"
     return "\n\n".join([*pieces, *map(prompt, question.parts), box])
 
 
