@@ -1,0 +1,150 @@
+"""What scvi-tools sets where nobody says otherwise: each setting, its value, where it stands.
+
+The chapter on scvi-tools takes its numbers from here. Where scvi-tools is installed,
+`tests/test_scvi_settings.py` reads every one of them off the package itself.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Literal
+
+from velotrace.model.networks import network_widths
+from velotrace.model.records import Architecture
+
+VERSION = "1.4.2"
+"""Of scvi-tools: the one compared, and the newest for Python 3.11."""
+
+Group = Literal["sizes", "data", "start", "model", "training", "results"]
+Value = float | str | bool
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One setting of a program.
+
+    Attributes:
+        group: of the table that shows it.
+        key: what this book calls it.
+        value: unless a user says otherwise.
+        where: the function of scvi-tools, dotted below `scvi`; for the group 'data' the file of
+            the package `velovi`, from which scvi-tools took the model but not this.
+        argument: of that function, where the value is its default; else None, for what stands in
+            the function itself.
+        about: what it is, in a few words.
+    """
+
+    group: Group
+    key: str
+    value: Value
+    where: str
+    argument: str | None
+    about: str
+
+
+_MODEL, _MODULE = "external.VELOVI", "external.VELOVAE"
+_TUTORIAL, _UTILS = "docs/tutorial.ipynb", "velovi/_utils.py"
+
+
+def _settings() -> tuple[Setting, ...]:
+    init, train, module = f"{_MODEL}.__init__", f"{_MODEL}.train", f"{_MODULE}.__init__"
+    plan, trainer = "train.TrainingPlan.__init__", "train.Trainer.__init__"
+    velocity, time = f"{_MODEL}.get_velocity", f"{_MODEL}.get_latent_time"
+    scores = f"{_MODEL}.get_permutation_scores"
+    rows: tuple[tuple[Group, str, Value, str, str | None, str], ...] = (
+        ("sizes", "hidden", 256, init, "n_hidden", "width of a hidden layer"),
+        ("sizes", "layers", 1, init, "n_layers", "hidden layers of each network"),
+        ("sizes", "latent", 10, init, "n_latent", "dimensions of z"),
+        ("sizes", "batch", 256, train, "batch_size", "cells of a mini-batch"),
+        ("data", "top_genes", 2000, _TUTORIAL, "n_top_genes", "genes kept, most variable first"),
+        ("data", "shared_counts", 30, _TUTORIAL, "min_shared_counts", "counts that a gene needs"),
+        ("data", "neighbours", 30, _TUTORIAL, "n_neighbors", "cells averaged into one"),
+        ("data", "components", 30, _TUTORIAL, "n_pcs", "dimensions in which they are near"),
+        ("data", "minmax", True, _UTILS, "min_max_scale", "scale each gene and layer to 0–1"),
+        ("data", "filter", True, _UTILS, "filter_on_r2", "drop genes that fit no line"),
+        ("data", "clock", 20.0, _TUTORIAL, None, "length of every gene's time afterwards"),
+        ("data", "draws", 25, _TUTORIAL, "n_samples", "draws averaged in results"),
+        ("start", "upper", 0.99, init, None, "quantile of cells above which α, u*, s* are taken"),
+        ("start", "beta_free", 0.5, module, None, "free value of β"),
+        ("start", "gamma_free", -1.0, module, None, "free value of γ"),
+        ("start", "switch_time_free", 7.0, module, None, "free value of the switch time, mean"),
+        ("start", "switch_time_spread", 0.5, module, None, "its standard deviation over genes"),
+        ("start", "variance_free", -1.0, module, None, "free values of both variances"),
+        ("model", "t_max", 20.0, module, "t_max", "end of time"),
+        ("model", "penalty", 0.2, module, "penalty_scale", "weight λ of the switch penalty"),
+        ("model", "prior", 0.25, module, "dirichlet_concentration", "concentrations of π's prior"),
+        ("model", "limit", 50.0, f"{_MODULE}._get_rates", None, "largest rate"),
+        ("model", "state_scale", 0.1, f"{_MODULE}.get_px", None, "factor on σ in state 4"),
+        ("model", "eps", 1e-6, f"{_MODULE}._get_induction_unspliced_spliced", "eps", "in γ − β"),
+        ("model", "least_variance", 1e-4, "nn.Encoder.__init__", "var_eps", "added to z's"),
+        ("training", "epochs", 500, train, "max_epochs", "passes over the cells, at most"),
+        ("training", "rate", 0.01, train, "lr", "learning rate of AdamW"),
+        ("training", "decay", 0.01, train, "weight_decay", "weight decay, of θ too"),
+        ("training", "step_eps", 0.01, plan, "eps", "added to AdamW's denominator"),
+        ("training", "clip", 10, train, "gradient_clip_val", "largest norm of all gradients"),
+        ("training", "warmup", 400, plan, "n_epochs_kl_warmup", "epochs until KL of z is whole"),
+        ("training", "held_out", 0.1, "dataloaders.DataSplitter.__init__", None, "validation"),
+        ("training", "stopping", True, train, "early_stopping", "stop when it gets no better"),
+        ("training", "watched", "elbo_validation", trainer, "early_stopping_monitor", "what is it"),
+        ("training", "patience", 45, trainer, "early_stopping_patience", "epochs it may take"),
+        ("training", "dropout", 0.1, init, "dropout_rate", "dropout, in the encoder of z only"),
+        ("training", "batch_norm", "both", module, "use_batch_norm", "norm over a mini-batch"),
+        ("training", "layer_norm", "both", module, "use_layer_norm", "norm over a layer's units"),
+        ("results", "velocity_draws", 1, velocity, "n_samples", "draws of a velocity"),
+        ("results", "velocity_mode", "mean", velocity, "velo_statistic", "over the four states"),
+        ("results", "velocity_clip", True, velocity, "clip", "not below minus spliced"),
+        ("results", "time_draws", 1, time, "n_samples", "draws of a latent time"),
+        ("results", "time_mode", "mean", time, "time_statistic", "over the four states"),
+        ("results", "state_draws", 20, f"{_MODEL}.get_state_assignment", "n_samples", "of π"),
+        ("results", "direction_draws", 50, f"{_MODEL}.get_directional_uncertainty", "n_samples",
+         "draws whose directions are compared"),
+        ("results", "score_cells", 200, scores, None, "cells of a type in a permutation score"),
+        ("results", "score_draws", 10, scores, None, "draws of its fits"),
+    )  # fmt: skip
+    return tuple(Setting(*row) for row in rows)
+
+
+SETTINGS = {one.key: one for one in _settings()}
+
+# ---- findings of the comparison with the real module ----------------------------------------
+
+PI_CLAMP = 2.0**-23
+"""Least probability in torch's `Categorical`, which works in float32: the distance from 1 to the
+next number."""
+
+SLOPE_RANGE = (0.05, 10.0)
+"""Of the Beta parameters for which torch's derivative of a draw was compared."""
+
+SLOPE_ERROR = 3.07e-3
+"""Largest relative error of torch's slope g of a Beta draw, over `SLOPE_RANGE`."""
+
+
+# ---- what follows from them -----------------------------------------------------------------
+
+
+def value(key: str) -> float:
+    """A setting that is a number."""
+    return float(SETTINGS[key].value)
+
+
+def network_weights(genes: int, hidden: int, latent: int) -> int:
+    """How many weights and biases the networks of a `VELOVI` have, norms left out.
+
+    Args:
+        genes: how many.
+        hidden: width of the one hidden layer.
+        latent: dimensions of z.
+
+    Returns:
+        Of the encoder of z, of the states' network, and of the two times' shared one.
+
+    Example:
+        >>> network_weights(genes=3, hidden=16, latent=10)
+        1110
+    """
+    architecture = Architecture(latent, (hidden,), "relu", "glorot-uniform", 0)
+    networks = network_widths(architecture, genes, "shared-hidden").values()
+    return sum(
+        (inputs + 1) * outputs for widths in networks for inputs, outputs in pairwise(widths)
+    )
