@@ -26,7 +26,7 @@ INDEX := book/_build/html/index.html
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help book test test-book test-torch test-scvi test-wheel lint format wheel golden bench hooks lock \
+.PHONY: help book editions students pdf test test-book test-torch test-scvi test-wheel lint format wheel golden bench bench-book hooks lock \
         lock-scvi clean distclean
 
 help: ## list the commands
@@ -35,12 +35,23 @@ help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
 
 book: $(VENV)/.book ## build the book and say where it is
-	@rm -rf book/_build/html book/_build/jupyter_execute
+	@rm -rf book/_build/html book/_build/students book/_build/print book/_build/velotrace.pdf book/_build/jupyter_execute
 	PATH="$(CURDIR)/$(BIN):$$PATH" PYDEVD_DISABLE_FILE_VALIDATION=1 \
 	  $(BIN)/jupyter-book build book --warningiserror --nitpick --keep-going --all
 	@echo
 	@echo "The book is built. Open this page in a browser:"
 	@echo "  $(CURDIR)/$(INDEX)"
+
+editions: $(VENV)/.book $(VENV)/.test ## write the built book as the students' edition, without answers, and as a PDF
+	@test -d book/_build/.doctrees || { echo "There is no built book: run 'make book' first." >&2; exit 1; }
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python book/build_edition.py students
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python book/build_edition.py pdf
+
+students: book ## build the book and its students' edition, in which no file holds an answer
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python book/build_edition.py students
+
+pdf: book $(VENV)/.test ## build the book and print it: every chapter, answers at the end
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python book/build_edition.py pdf
 
 test: lint ## check style, types and pre-commit configuration, then run the tests
 	$(BIN)/python -m pytest --numprocesses auto -m "not browser" $(PYTEST)
@@ -55,8 +66,8 @@ format: $(VENV)/.test ## mend what ruff can mend
 	$(BIN)/python -m ruff check --fix .
 	$(BIN)/python -m ruff format .
 
-test-book: $(VENV)/.test ## open the built book in Chromium; here an absent book is a failure, not a skip
-	@test -f $(INDEX) || { echo "There is no built book: run 'make book' first." >&2; exit 1; }
+test-book: $(VENV)/.test ## open the built book and its editions in Chromium; here their absence is a failure, not a skip
+	@test -f $(INDEX) || { echo "There is no built book: run 'make book editions' first." >&2; exit 1; }
 	VELOTRACE_BOOK=required $(BIN)/python -m pytest -m browser $(PYTEST)
 
 wheel: $(VENV)/.test ## build the wheel into dist/
@@ -83,6 +94,9 @@ golden: $(VENV)/.test ## write the golden test vectors anew, after a change that
 
 bench: $(SCVI)/.installed ## run the benchmarks, against PyTorch and scvi-tools too (in .venv-scvi)
 	$(SCVI_PYTHON) -m benchmarks
+
+bench-book: $(VENV)/.book ## time the book's build against a book that only imports the same
+	$(BIN)/python -m benchmarks.book
 
 hooks: $(VENV)/.test ## have git run the checks before each commit
 	$(BIN)/python -m pre_commit install
