@@ -1,0 +1,304 @@
+"""Second routes to both divergences, integrals and draws, which share nothing with closed forms.
+
+No Gamma function, digamma function or closed form of a divergence is used by the integrals here. A
+Dirichlet falls apart into independent Betas (stick-breaking: v_1 = x_1, v_2 = x_2/(1 − x_1), …,
+v_j ~ Beta(α_j, Σ_{i>j} α_i)), and what is wanted of a Beta is three integrals over [0, 1] of
+v^(a−1) (1 − v)^(b−1) times 1, log v and log(1 − v). QUADPACK has rules for just these, exact at the
+singular ends.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+from scipy.special import digamma, gammainc
+
+from velotrace.model import random
+from velotrace.model.distributions import LOG_2_PI, kl_dirichlet_terms, log_sum_exp
+from velotrace.model.objective import infer
+from velotrace.model.records import Draws
+from velotrace.model.special import trigamma
+from velotrace.scenario import Resolved
+
+Array = np.ndarray
+
+
+@dataclass(frozen=True)
+class Sample:
+    """What many draws say of an expectation.
+
+    Attributes:
+        mean: over the draws, nat.
+        deviation: standard deviation of one draw.
+        draws: how many.
+        negative: share of the draws below zero.
+    """
+
+    mean: float
+    deviation: float
+    draws: int
+    negative: float
+
+    @property
+    def error(self) -> float:
+        """Standard error of the mean."""
+        return self.deviation / math.sqrt(self.draws)
+
+    def off(self, value: float) -> float:
+        """How many standard errors the mean lies from a value."""
+        return abs(self.mean - value) / self.error
+
+    @classmethod
+    def of(cls, drawn: Array) -> Sample:
+        """The summary of some draws."""
+        spread = float(drawn.std(ddof=1))
+        return cls(float(drawn.mean()), spread, drawn.size, float(np.mean(drawn < 0.0)))
+
+
+# ---- normal ---------------------------------------------------------------------------------
+
+
+def normal_by_integration(mean: Array, log_var: Array) -> tuple[Array, Array]:
+    """E_q log q and E_q log p of each dimension, q = N(μ, Σ) and p = N(0, 1), integrated.
+
+    Args:
+        mean: μ, shape (latent,).
+        log_var: log Σ, same shape.
+
+    Returns:
+        Both, same shape, nat; their difference is the divergence.
+    """
+    from scipy.integrate import quad  # heavy, and only here needed
+
+    def one(mu: float, sd: float) -> tuple[float, float]:
+        def density(z: float) -> float:
+            return math.exp(-0.5 * ((z - mu) / sd) ** 2) / (sd * math.sqrt(2.0 * math.pi))
+
+        def of_q(z: float) -> float:
+            height = density(z)
+            return height * math.log(height)
+
+        def of_p(z: float) -> float:
+            return -0.5 * density(z) * (z * z + math.log(2.0 * math.pi))
+
+        ends = (mu - 12.0 * sd, mu + 12.0 * sd)  # beyond, less than 1e-31 of the mass
+        return quad(of_q, *ends)[0], quad(of_p, *ends)[0]
+
+    pairs = zip(mean, np.exp(0.5 * log_var), strict=True)
+    log_q, log_p = np.array([one(float(mu), float(sd)) for mu, sd in pairs]).T
+    return log_q, log_p
+
+
+def normal_turned(mean: Array, log_var: Array) -> tuple[Array, Array]:
+    """Mean and log variance whose KL from N(0, 1) is KL(N(0, 1) ‖ N(μ, Σ)).
+
+    z → (z − μ)/sd turns N(μ, Σ) into N(0, 1) and N(0, 1) into N(−μ/sd, 1/Σ), and a change of
+    variables leaves a divergence as it is.
+    """
+    return -mean * np.exp(-0.5 * log_var), -log_var
+
+
+def drawn_logs(mean: Array, log_var: Array, draws: int, seed: int) -> tuple[Array, Array]:
+    """log q(z) and log p(z) at draws z ~ q = N(μ, Σ), p = N(0, I), each (draws, latent)."""
+    noise = random.generator(seed, "kl_z", 0).standard_normal((draws, len(mean)))
+    z = mean + np.exp(0.5 * log_var) * noise
+    return -0.5 * (noise**2 + log_var + LOG_2_PI), -0.5 * (z**2 + LOG_2_PI)
+
+
+# ---- Dirichlet ------------------------------------------------------------------------------
+
+
+def beta_integrals(a: float, b: float) -> tuple[float, float, float]:
+    """log B(a, b), E log v and E log(1 − v) of v ~ Beta(a, b), by integration alone.
+
+    Example:
+        >>> print(*(round(x, 12) for x in beta_integrals(1.0, 1.0)))
+        0.0 -1.0 -1.0
+    """
+    from scipy.integrate import quad
+
+    whole, left, right = (
+        quad(lambda v: 1.0, 0.0, 1.0, weight=weight, wvar=(a - 1.0, b - 1.0))[0]
+        for weight in ("alg", "alg-loga", "alg-logb")
+    )
+    return math.log(whole), left / whole, right / whole
+
+
+def sticks(concentration: Array) -> list[tuple[float, float]]:
+    """The Betas into which a Dirichlet falls apart, (α_j, Σ_{i>j} α_i), one fewer than states."""
+    rest = np.cumsum(concentration[::-1])[::-1]
+    return [(float(a), float(b)) for a, b in zip(concentration[:-1], rest[1:], strict=True)]
+
+
+def divergences_of_sticks(q: Array, p: Array) -> Array:
+    """KL of each Beta of Dir(q) from that of Dir(p); their sum is KL(Dir(q) ‖ Dir(p)).
+
+    Example:
+        >>> print(divergences_of_sticks(np.ones(4), np.full(4, 0.25)).sum().round(4))
+        1.4438
+    """
+    found = []
+    for (a, b), (a_p, b_p) in zip(sticks(q), sticks(p), strict=True):
+        log_b, left, right = beta_integrals(a, b)
+        found.append(beta_integrals(a_p, b_p)[0] - log_b + (a - a_p) * left + (b - b_p) * right)
+    return np.array(found)
+
+
+def mean_logs(q: Array) -> Array:
+    """E log x_i under Dir(q) by integration over each x_i's own Beta, same shape."""
+    return np.array([beta_integrals(a, float(np.sum(q)) - a)[1] for a in q])
+
+
+def log_normaliser(q: Array) -> float:
+    """log B(q) of a Dirichlet by integration: the sum over its Betas."""
+    return sum(beta_integrals(*pair)[0] for pair in sticks(q))
+
+
+def drawn_log_probabilities(q: Array, draws: int, seed: int) -> Array:
+    """log π at draws π ~ Dir(q), shape (draws, state)."""
+    many = np.broadcast_to(q, (1, draws, len(q)))
+    return np.log(random.draw_pis([seed], 0, many, purpose="kl_")[0])
+
+
+def drawn_dirichlet_log_ratios(q: Array, p: Array, draws: int, seed: int) -> Array:
+    """log q(π) − log p(π) at draws π ~ Dir(q), shape (draws,)."""
+    constant = log_normaliser(p) - log_normaliser(q)
+    return drawn_log_probabilities(q, draws, seed) @ (q - p) + constant
+
+
+def slope_parts(q: Array, prior: float) -> tuple[Array, Array]:
+    """The two parts of ∂KL/∂α_i: (α_i − α_p) ψ′(α_i), and −(Σα − 4α_p) ψ′(Σα) for every i."""
+    total = np.sum(q, axis=-1, keepdims=True)
+    return (q - prior) * trigamma(q), -(total - 4.0 * prior) * trigamma(total) + 0.0 * q
+
+
+def expected_largest(concentration: float, states: int = 4) -> float:
+    """E max_i π_i under the symmetric Dirichlet.
+
+    π is Gamma variates over their sum, and independent of the sum: E max π = E max G / E Σ G, with
+    E max G = ∫ 1 − F(x)^states dx.
+
+    Example:
+        >>> print(round(expected_largest(1.0), 6), round((1 + 1 / 2 + 1 / 3 + 1 / 4) / 4, 6))
+        0.520833 0.520833
+    """
+    from scipy.integrate import quad
+
+    def above(x: float) -> float:
+        return 1.0 - float(gammainc(concentration, x)) ** states
+
+    whole = quad(above, 0.0, 1.0)[0] + quad(above, 1.0, np.inf)[0]
+    return float(whole) / (states * concentration)
+
+
+def quotients(function: Callable[[Array], float], x: Array, step: float = 1e-3) -> Array:
+    """Difference quotients of a function by each component, with an error of order step⁴."""
+    found = []
+    for shift in step * np.eye(len(x)):
+        near, far = (function(x + k * shift) - function(x - k * shift) for k in (1.0, 2.0))
+        found.append((8.0 * near - far) / (12.0 * step))
+    return np.array(found)
+
+
+# ---- down the slope -------------------------------------------------------------------------
+
+
+def descent(q: Array, prior: float, rate: float, steps: int, upside_down: bool = False) -> Array:
+    """Plain gradient descent of the divergence alone on the concentrations, shape (steps + 1, 4).
+
+    Args:
+        q: where it starts.
+        prior: α_p.
+        rate: step per unit of gradient.
+        steps: how many.
+        upside_down: follow doc (2) as printed, whose gradient has 2 (ψ(α_i) − ψ(Σα)) more.
+    """
+    path = [np.array(q, dtype=np.float64)]
+    for _ in range(steps):
+        now = path[-1]
+        slope = sum(slope_parts(now, prior))
+        if upside_down:
+            slope = slope + 2.0 * (digamma(now) - digamma(now.sum()))
+        path.append(now - rate * slope)
+    return np.array(path)
+
+
+# ---- the evidence, taken apart --------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """log p(x) = ELBO + KL(q ‖ posterior) for one cell and gene, z held at its draw.
+
+    Attributes:
+        log_evidence: log Σ_k N_k/4: with π from the symmetric prior each state is as likely.
+        expected: E_q log Σ_k π_k N_k, nat.
+        divergence: KL(q ‖ prior).
+        gap: KL(q ‖ posterior), the posterior being Dir(α_p) with 1 more at the state that answers
+            for the measurement.
+        others: log of what all other states add to the evidence, relative to the one that
+            answers; `expected` and `gap` leave it out.
+        sampled: E_q Σ_k π_k log N_k, what the mean of log N_k is with a drawn k, nat.
+    """
+
+    log_evidence: float
+    expected: float
+    divergence: float
+    gap: float
+    others: float
+    sampled: float
+
+    @property
+    def elbo(self) -> float:
+        """Evidence lower bound: the expected log likelihood less the divergence."""
+        return self.expected - self.divergence
+
+
+def evidence(log_density: Array, q: Array, p: Array) -> Evidence:
+    """Compute every part of the identity by a route of its own.
+
+    Args:
+        log_density: log N of each state, shape (state,); one must be far above the others.
+        q: concentrations of q(π | z*).
+        p: of the prior, symmetric.
+    """
+    best = int(np.argmax(log_density))
+    others = log_density.copy()
+    others[best] = -np.inf
+    posterior = p + (np.arange(len(p)) == best)
+    return Evidence(
+        log_evidence=float(log_sum_exp(log_density)) - math.log(len(p)),
+        expected=float(log_density[best] + mean_logs(q)[best]),
+        divergence=float(divergences_of_sticks(q, p).sum()),
+        gap=float(divergences_of_sticks(q, posterior).sum()),
+        others=float(log_sum_exp(others) - log_density[best]),
+        sampled=float(log_density @ q / q.sum()),
+    )
+
+
+# ---- over draws of z ------------------------------------------------------------------------
+
+
+def kl_pi_over_z(resolved: Resolved, draws: int, seed: int) -> tuple[Array, Array]:
+    """KL_π at many draws of z, and at the mean of z.
+
+    Args:
+        resolved: the iteration.
+        draws: of z, for every cell.
+        seed: of the draws.
+
+    Returns:
+        KL_π of shape (draws, cell, gene), and at z = μ of shape (cell, gene).
+    """
+    iteration, parameters = resolved.iteration, resolved.parameters
+    shape = iteration.draws.epsilon_z.shape
+    noise = random.generator(seed, "kl_pi_over_z", 0).standard_normal((draws + 1, *shape))
+    noise[-1] = 0.0  # the last is the mean itself
+    many = replace(iteration, draws=Draws(noise, np.zeros(0), None))
+    made = infer(parameters, many, iteration.unspliced, iteration.spliced)
+    terms = kl_dirichlet_terms(made["concentration"], iteration.constants.pi_prior)
+    divergence = np.asarray(sum(terms))
+    return divergence[:-1], divergence[-1]
