@@ -67,7 +67,7 @@ def symbol(name: str) -> str:
 
     Example:
         >>> symbol("switch_time"), symbol("encoder_z.0.W")
-        ('t$_{\\\\mathrm{s}}$', 'encoder_z.0.W')
+        ('t$_{\\mathrm{s}}$', 'encoder_z.0.W')
     """
     if name not in VOCABULARY:
         return escape.figure(name)

@@ -13,6 +13,7 @@ from velotrace.learning.training import Plan, State
 from velotrace.model import kinetics
 from velotrace.quantities import PARAMETERS, VOCABULARY
 from velotrace.report import escape
+from velotrace.report.figure_style import WIDTH
 from velotrace.report.training_tables import BAND
 
 if TYPE_CHECKING:
@@ -39,6 +40,13 @@ def _figure(rows: int, columns: int, width: float, height: float) -> tuple[Figur
     return figure, axes
 
 
+def _legend_below(figure: Figure, ax: Axes, title: str | None = None) -> None:
+    """A panel's legend for the whole figure, where it covers nothing."""
+    handles, names = ax.get_legend_handles_labels()
+    figure.legend(handles, names, title=title, loc="outside lower center", ncols=len(names),
+                  frameon=False)  # fmt: skip
+
+
 POINTS = 250
 """Of a curve over epochs: more cannot be told apart."""
 
@@ -53,7 +61,7 @@ def _thinned(history: xarray.Dataset) -> xarray.Dataset:
 def evolution(history: xarray.Dataset) -> Figure:
     """Each parameter over the epochs, gene by gene: the median seed and the band of nine in ten."""
     history = _thinned(history)
-    figure, axes = _figure(2, 3, 10.0, 5.6)
+    figure, axes = _figure(2, 3, WIDTH, 4.8)
     epochs = np.concatenate([[0], history["epoch"].to_numpy() + 1])
     for ax, name in zip(axes.ravel(), PARAMETERS, strict=True):
         for g, gene in enumerate(history["gene"].to_numpy()):
@@ -67,14 +75,14 @@ def evolution(history: xarray.Dataset) -> Figure:
         ax.set_title(f"${VOCABULARY[name].symbol}$")
         ax.set_xlabel("epochs done")
         ax.set_ylabel(VOCABULARY[name].unit)
-    axes[0, 0].legend(title="gene", frameon=False)
+    _legend_below(figure, axes[0, 0], title="gene")
     return figure
 
 
 def losses(history: xarray.Dataset) -> Figure:
     """The loss and its terms over the epochs: mean over batches, the median seed and the band."""
     history = _thinned(history)
-    figure, axes = _figure(1, 2, 10.0, 3.8)
+    figure, axes = _figure(1, 2, WIDTH, 3.2)
     terms = ("loss", "reconstruction", "kl_z", "kl_pi", "switch_penalty")
     for ax, shown in ((axes[0, 0], terms[:2]), (axes[0, 1], terms[2:])):
         for place, term in enumerate(shown):
@@ -106,7 +114,7 @@ def phase_portraits(
         epochs: which, each one that the history has.
         seed: place of the run among the seeds.
     """
-    figure, axes = _figure(len(genes), len(epochs), 2.9 * len(epochs), 2.7 * len(genes))
+    figure, axes = _figure(len(genes), len(epochs), 1.8 * len(epochs), 1.9 * len(genes))
     for column, epoch in enumerate(epochs):
         at = history.sel(epoch=epoch).isel(seed=seed)
         for row, gene in enumerate(genes):
@@ -114,8 +122,9 @@ def phase_portraits(
             _portrait(ax, at.sel(gene=gene), plan, row)
             if row == 0:
                 ax.set_title(f"epoch {epoch}")
-            ax.set_xlabel("spliced")
+            ax.set_xlabel("spliced" if row == len(genes) - 1 else "")
             ax.set_ylabel(escape.figure(f"{gene}: unspliced") if column == 0 else "")
+    _legend_below(figure, axes[0, 0])
     return figure
 
 
@@ -125,7 +134,7 @@ def _portrait(ax: Axes, at: xarray.Dataset, plan: Plan, gene: int) -> None:
     ax.plot(up_s, up_u, "-", color=STATES[0], label="induction")
     ax.plot(down_s, down_u, "--", color=STATES[2], label="repression")
     u, s = plan.unspliced[:, gene], plan.spliced[:, gene]
-    ax.plot(s, u, "o", color="black", ms=4)
+    ax.plot(s, u, "o", color="black", ms=4, label="cells, with their velocity")
     reach = max(float(s.max()), float(u.max()), 1e-12)
     ds = np.asarray(at["velocity"], dtype=np.float64)
     beta, alpha = theta["beta"], theta["alpha"]
@@ -159,13 +168,13 @@ def curve(theta: dict[str, float], plan: Plan, points: int = 100) -> tuple[np.nd
 
 
 def probabilities(results: dict[str, xarray.Dataset]) -> Figure:
-    """Mean π of each cell and gene, stacked; several runs side by side."""
+    """Mean π of each cell and gene over draws and seeds, stacked; several runs side by side."""
     first = next(iter(results.values()))
     genes, cells = first["gene"].to_numpy(), first["cell"].to_numpy()
-    width = max(3.0, 0.5 + 0.35 * len(cells))
-    figure, axes = _figure(len(genes), len(results), width * len(results) + 2.0, 1.9 * len(genes))
+    width = max(2.5, 0.5 + 0.35 * len(cells))
+    figure, axes = _figure(len(genes), len(results), width * len(results) + 2.2, 1.8 * len(genes))
     for column, (title, made) in enumerate(results.items()):
-        pi = made["pi"].median("seed")
+        pi = made["pi"].mean("seed")  # medians would not sum to one
         for row, gene in enumerate(genes):
             ax, bottom = axes[row, column], np.zeros(len(cells))
             for k in range(4):
@@ -175,6 +184,7 @@ def probabilities(results: dict[str, xarray.Dataset]) -> Figure:
                 bottom = bottom + height
             ax.set_ylabel(escape.figure(f"{gene}: π") if column == 0 else "")
             labels = [escape.figure(cell) for cell in cells] if len(cells) <= 8 else []
+            labels = labels if row == len(genes) - 1 else []
             ax.set_xticks(range(len(labels)), labels, rotation=30, ha="right")
             ax.set_ylim(0.0, 1.0)
             if row == 0:
@@ -209,7 +219,7 @@ def prior_cells(
 ) -> Figure:
     """Cells that the model makes up: z from the prior through the decoders, beside the data."""
     made = prior_samples(plan, state, samples)
-    figure, axes = _figure(1, len(genes), 3.1 * len(genes), 3.2)
+    figure, axes = _figure(1, len(genes), WIDTH / 3.0 * len(genes), 2.9)
     for g, gene in enumerate(genes):
         ax = axes[0, g]
         for k, mark in ((0, "."), (2, "x")):
@@ -220,5 +230,5 @@ def prior_cells(
         ax.set_title(escape.figure(gene))
         ax.set_xlabel("spliced")
         ax.set_ylabel("unspliced" if g == 0 else "")
-    axes[0, 0].legend(frameon=False)
+    _legend_below(figure, axes[0, 0])
     return figure
