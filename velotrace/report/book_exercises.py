@@ -33,7 +33,7 @@ def question_with_answer(question: Question) -> str:
         encoded = base64.b64encode(question.figure()).decode()
         pieces.append(f"![{question.figure_alt}](data:image/png;base64,{encoded})")
     answers = "\n".join(f"- ({part.key}) {answer(part)}" for part in question.parts)
-    inside = f":class: answer dropdown\n{question.solution}\n\n{answers}"
+    inside = f":class: dropdown answer\n{question.solution}\n\n{answers}"
     box = f"````{{admonition}} Answer\n{inside}\n````"
     return "\n\n".join([*pieces, *map(prompt, question.parts), box])
 
