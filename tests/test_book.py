@@ -137,8 +137,81 @@ def test_the_same_over_http(served, page, name):
     assert page.locator(".math:not(:has(mjx-container > svg))").count() == 0
 
 
-def test_search_finds_from_the_disk(page):
+@pytest.mark.parametrize(
+    ("word", "page_found"),
+    [("reparameterisation", "reparameterisation"), ("induction", "kinetics")],
+)
+@pytest.mark.parametrize("way", ["file", "http"])
+def test_search_finds(served, page, way, word, page_found):
     here = Opened(page)
-    here.go(f"{HTML.as_uri()}/search.html?q=induction")
-    page.wait_for_selector("#search-results li a")
+    here.go(f"{HTML.as_uri() if way == 'file' else served}/search.html?q={word}")
+    page.wait_for_selector(f"#search-results li a[href^='{page_found}.html']")
     assert here.trouble == []
+
+
+# ---- with the keyboard alone -----------------------------------------------------------------
+
+
+def focused(page: Page) -> str:
+    """What has the focus: its tag, classes and text."""
+    return page.evaluate(
+        "(({tagName, className, innerText}) => `${tagName} ${className} ${innerText || ''}`)"
+        "(document.activeElement)"
+    )
+
+
+def test_the_first_stop_skips_to_the_content(page):
+    page.goto(f"{HTML.as_uri()}/kinetics.html", wait_until="load")
+    page.keyboard.press("Tab")
+    assert "Skip to main content" in focused(page)
+    page.keyboard.press("Enter")
+    assert page.url.endswith("#main-content")
+
+
+def test_an_answer_opens_with_the_keyboard(page):
+    page.goto(f"{HTML.as_uri()}/times.html", wait_until="load")
+    answer = page.locator(".admonition.answer").first
+    hidden = answer.locator("p:not(.admonition-title), ul").last
+    assert not hidden.is_visible()
+    reached = reach(page, "toggle-button")
+    assert reached, "no stop of the keyboard opens an answer"
+    page.keyboard.press("Enter")
+    page.wait_for_timeout(300)
+    assert hidden.is_visible()
+
+
+def reach(page: Page, what: str, most: int = 200) -> bool:
+    """Press Tab until the focus is on an element with these words in its tag, classes or text."""
+    for _ in range(most):
+        page.keyboard.press("Tab")
+        if what in focused(page):
+            return True
+    return False
+
+
+def test_every_stop_of_the_keyboard_can_be_seen(page):
+    """Focus is shown by an outline or a shadow wherever the keyboard goes on a page."""
+    page.goto(f"{HTML.as_uri()}/kinetics.html", wait_until="load")
+    unseen = []
+    for _ in range(60):
+        page.keyboard.press("Tab")
+        shown = page.evaluate(
+            "(() => { const s = getComputedStyle(document.activeElement);"
+            " return s.outlineStyle !== 'none' || s.boxShadow !== 'none'; })()"
+        )
+        if not shown:
+            unseen.append(focused(page)[:80])
+    assert unseen == []
+
+
+def test_tables_have_headers_with_a_scope_and_scroll_boxes_a_name(page):
+    page.set_viewport_size(TELEPHONE)
+    page.goto(f"{HTML.as_uri()}/kinetics.html", wait_until="load")
+    page.wait_for_timeout(500)
+    heads = page.locator("article table thead th")
+    assert heads.count() > 10
+    assert page.locator("article table thead th:not([scope])").count() == 0
+    boxes = page.locator(".scrolls")
+    assert boxes.count() > 0
+    assert page.locator(".scrolls:not([aria-label])").count() == 0
+    assert page.locator(".scrolls:not([tabindex='0'])").count() == 0

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import re
@@ -68,6 +69,7 @@ def test_no_output_file_of_the_students_edition_holds_an_answer() -> None:
         if path.suffix in (".html", ".js", ".ipynb", ".json", ".txt", ".md"):
             raw = path.read_text(encoding="utf-8")
             texts[path] = squeezed(soup(path).get_text() if path.suffix == ".html" else raw)
+            texts[path] += squeezed("".join(carried(raw)))
     leaked = [
         (path.name, piece[:60])
         for pieces in answers().values()
@@ -76,6 +78,12 @@ def test_no_output_file_of_the_students_edition_holds_an_answer() -> None:
         if piece in text
     ]
     assert leaked == []
+
+
+def carried(page: str) -> list[str]:
+    """The files that links of a page carry inside themselves, such as its notebook."""
+    found = re.findall(r'href="data:[^"]*;base64,([^"]*)"', page)
+    return [base64.b64decode(content).decode("utf-8") for content in found]
 
 
 def test_the_search_does_not_know_the_words_of_answers() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from html import escape, unescape
 from pathlib import Path
 from typing import Any
 
@@ -12,14 +14,61 @@ from sphinx.application import Sphinx
 # the role that Sphinx writes.
 ROLES = {'role="doc-biblioentry"': 'role="listitem"'}
 
+HEADING_OR_TABLE = re.compile(
+    r"<h[1-6]\b[^>]*>(?P<heading>.*?)</h[1-6]>"
+    r"|(?P<opening><table\b[^>]*>)(?P<inside>.*?)(?P<closing></table>)",
+    re.DOTALL,
+)
+HIDDEN_CAPTION = '<caption class="visually-hidden">{}</caption>'
 
-def mend_roles(
+
+def mend_page(
     app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: nodes.document | None
 ) -> None:
-    """Replace the roles of `ROLES` in the body of a page."""
-    for old, new in ROLES.items():
-        if "body" in context:
+    """Replace the roles of `ROLES` in the body of a page, and say what its tables are."""
+    if "body" in context:
+        for old, new in ROLES.items():
             context["body"] = context["body"].replace(old, new)
+        context["body"] = with_captions(context["body"])
+
+
+def with_captions(body: str) -> str:
+    """A body whose tables have a scope in each header, and a caption for those who cannot see.
+
+    A caption names the section and the columns: what somebody who sees takes from the place.
+    """
+    section = ""
+
+    def mended(found: re.Match[str]) -> str:
+        nonlocal section
+        if found["heading"] is not None:
+            section = plain(found["heading"])
+            return found[0]
+        inside = re.sub(r"(?s)<thead>.*?</thead>", scoped, found["inside"])
+        caption = "" if "<caption" in inside else HIDDEN_CAPTION.format(caption_of(inside, section))
+        return found["opening"] + caption + inside + found["closing"]
+
+    return HEADING_OR_TABLE.sub(mended, body)
+
+
+def scoped(head: re.Match[str]) -> str:
+    """A table's head in which every header says that it is a column's."""
+    return re.sub(r"<th\b(?![^>]*\bscope=)", '<th scope="col"', head[0])
+
+
+def caption_of(table: str, section: str) -> str:
+    """The section that a table stands in, and its columns."""
+    head = re.search(r"(?s)<thead>(.*?)</thead>", table)
+    columns = re.findall(r"(?s)<th\b[^>]*>(.*?)</th>", head[1]) if head else []
+    named = ", ".join(filter(None, map(plain, columns)))
+    return f"{section}: {named}" if named else section
+
+
+def plain(html: str) -> str:
+    """The words of a piece of HTML, formulas as they are typed; links to headings are no words."""
+    words = re.sub(r'(?s)<a class="headerlink".*?</a>|<[^>]*>', " ", html)
+    words = unescape(re.sub(r"\\[()]?", "", words))
+    return escape(" ".join(words.split()))
 
 
 # The theme opens a chapter's pages in the sidebar by a chevron that has no name.
@@ -38,6 +87,6 @@ def name_chevrons(app: Sphinx, exception: Exception | None) -> None:
 
 def setup(app: Sphinx) -> dict[str, Any]:
     """Register the extension with Sphinx."""
-    app.connect("html-page-context", mend_roles)
+    app.connect("html-page-context", mend_page)
     app.connect("build-finished", name_chevrons)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
