@@ -41,9 +41,9 @@ def worked_edge(
         >>> print(worked_edge(velotrace.trace(), "rho_induction", "time_induction"))
         $$
         \begin{aligned}
-        \frac{\partial t^{(1)}}{\partial \rho^{(1)}} &= t^s_g \\
-        &= 10 \\
-        \frac{\partial L}{\partial t^{(1)}}\cdot\frac{\partial t^{(1)}}{\partial \rho^{(1)}} &= 210.118\times 10 \\
+        \frac{\partial t^{(1)}}{\partial \rho^{(1)}} &= t^s_g \\[4pt]
+        &= 10 \\[4pt]
+        \frac{\partial L}{\partial t^{(1)}}\cdot\frac{\partial t^{(1)}}{\partial \rho^{(1)}} &= 210.118\times 10 \\[4pt]
         &= 2101.18
         \end{aligned}
         $$
@@ -60,14 +60,10 @@ def worked_edge(
     local, upstream = in_latex(row.local), in_latex(row.upstream, bare=False)
     chain = dict.fromkeys((symbols, numbers, local))
     first, *rest = (f"&= {text}" for text in chain)
-    sent = f"{upstream}\\times {in_latex(row.local, bare=False)}"
-    lines = [
-        f"{slope} {first}",
-        *rest,
-        rf"{up}\cdot{slope} &= {sent}",
-        f"&= {in_latex(row.product)}",
-    ]
-    return "$$\n\\begin{aligned}\n" + " \\\\\n".join(lines) + "\n\\end{aligned}\n$$"
+    product = f"{upstream}\\times {in_latex(row.local, bare=False)}"
+    sent = [rf"{up}\cdot{slope} &= {product}", f"&= {in_latex(row.product)}"]
+    lines = [f"{slope} {first}", *rest, *sent]
+    return "$$\n\\begin{aligned}\n" + " \\\\[4pt]\n".join(lines) + "\n\\end{aligned}\n$$"
 
 
 def edge_row(trace: Trace, of: str, to: str, cell: str, gene: str, **at: Any) -> EdgeRow:
