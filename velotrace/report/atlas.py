@@ -35,11 +35,41 @@ class Place:
 RATES = ("alpha", "beta", "gamma")
 THETA = (*RATES, "switch_time", "sigma_u", "sigma_s")
 NOISE = ("sigma_u", "sigma_s")
+OUTPUTS = ("mu_z", "log_var_z", "concentration", "rho_induction", "rho_repression")
 KL_Z = ("kl_z_trace", "kl_z_mean", "kl_z_log_det", "kl_z_dimension", "kl_z")
 KL_PI = ("kl_pi_normaliser", "kl_pi_log_gamma", "kl_pi_digamma", "kl_pi")
 FREE = tuple(f"{name}_free" for name in (*THETA, "variance_u", "variance_s"))
 
 _FORWARD = (
+    Place(
+        "eq-data",
+        "data",
+        "the measurements",
+        ("data.read_expression",),
+        ("unspliced", "spliced"),
+    ),
+    Place(
+        "eq-highest",
+        "initialisation",
+        "the first transcription rate, u* and s*",
+        ("data.highest_cells",),
+        ("alpha",),
+        ("unspliced", "spliced"),
+    ),
+    Place(
+        "eq-layer",
+        "initialisation",
+        "what a network makes of its inputs",
+        ("model.networks.perceptron",),
+        OUTPUTS,
+    ),
+    Place(
+        "eq-first-weights",
+        "initialisation",
+        "the range of first weights",
+        ("model.networks.initial_limit", "model.networks.initialise"),
+        OUTPUTS,
+    ),
     Place(
         "eq-posterior-z",
         "encoder",
@@ -235,6 +265,28 @@ _BACKWARD = (
         ("model.adjoint.backward",),
         ("mu_z", "log_var_z"),
         ("kl_z",),
+    ),
+    Place(
+        "eq-no-path",
+        "nopath",
+        "all that reaches the concentrations",
+        ("model.adjoint.backward", "attribution.reasons.why_no_path"),
+        ("concentration",),
+        ("kl_pi", "reconstruction", "state", "pi"),
+    ),
+    Place(
+        "eq-difference",
+        "certificates",
+        "a derivative from four losses",
+        ("certificates.differences.differentiate",),
+        ("loss",),
+    ),
+    Place(
+        "eq-difference-bound",
+        "certificates",
+        "how far that may be off",
+        ("certificates.certify.certify", "certificates.differences.noise_of"),
+        ("loss",),
     ),
     Place(
         "eq-sgd",
