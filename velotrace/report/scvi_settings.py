@@ -12,6 +12,7 @@ from typing import Literal
 
 from velotrace.model.networks import network_widths
 from velotrace.model.records import Architecture
+from velotrace.report.book_tables import markdown
 
 VERSION = "1.4.2"
 """Of scvi-tools: the one compared, and the newest for Python 3.11."""
@@ -84,19 +85,19 @@ def _settings() -> tuple[Setting, ...]:
         ("training", "step_eps", 0.01, plan, "eps", "added to AdamW's denominator"),
         ("training", "clip", 10, train, "gradient_clip_val", "largest norm of all gradients"),
         ("training", "warmup", 400, plan, "n_epochs_kl_warmup", "epochs until KL of z is whole"),
-        ("training", "held_out", 0.1, "dataloaders.DataSplitter.__init__", None, "validation"),
-        ("training", "stopping", True, train, "early_stopping", "stop when it gets no better"),
-        ("training", "watched", "elbo_validation", trainer, "early_stopping_monitor", "what is it"),
-        ("training", "patience", 45, trainer, "early_stopping_patience", "epochs it may take"),
+        ("training", "held_out", 0.1, "dataloaders.DataSplitter.__init__", None, "share held out"),
+        ("training", "stopping", True, train, "early_stopping", "stop when nothing improves"),
+        ("training", "watched", "elbo_validation", trainer, "early_stopping_monitor", "is watched"),
+        ("training", "patience", 45, trainer, "early_stopping_patience", "epochs without gain"),
         ("training", "dropout", 0.1, init, "dropout_rate", "dropout, in the encoder of z only"),
         ("training", "batch_norm", "both", module, "use_batch_norm", "norm over a mini-batch"),
         ("training", "layer_norm", "both", module, "use_layer_norm", "norm over a layer's units"),
         ("results", "velocity_draws", 1, velocity, "n_samples", "draws of a velocity"),
-        ("results", "velocity_mode", "mean", velocity, "velo_statistic", "over the four states"),
+        ("results", "velocity_mode", "mean", velocity, "velo_statistic", "how states are joined"),
         ("results", "velocity_clip", True, velocity, "clip", "not below minus spliced"),
         ("results", "time_draws", 1, time, "n_samples", "draws of a latent time"),
-        ("results", "time_mode", "mean", time, "time_statistic", "over the four states"),
-        ("results", "state_draws", 20, f"{_MODEL}.get_state_assignment", "n_samples", "of π"),
+        ("results", "time_mode", "mean", time, "time_statistic", "how states are joined"),
+        ("results", "state_draws", 20, f"{_MODEL}.get_state_assignment", "n_samples", "draws of π"),
         ("results", "direction_draws", 50, f"{_MODEL}.get_directional_uncertainty", "n_samples",
          "draws whose directions are compared"),
         ("results", "score_cells", 200, scores, None, "cells of a type in a permutation score"),
@@ -148,3 +149,20 @@ def network_weights(genes: int, hidden: int, latent: int) -> int:
     return sum(
         (inputs + 1) * outputs for widths in networks for inputs, outputs in pairwise(widths)
     )
+
+
+def table(*groups: Group) -> str:
+    """The settings of some groups: what, value, and where it stands in scvi-tools."""
+    rows = []
+    for one in SETTINGS.values():
+        if one.group in groups:
+            place = one.where.removeprefix("external.").removesuffix(".__init__")
+            argument = "" if one.argument is None else f"<br>`{one.argument}`"
+            rows.append([one.about, f"`{place}`{argument}", _word(one.value)])
+    return markdown(["setting", "where it stands", "value"], rows, 2)
+
+
+def _word(setting: Value) -> str | float:
+    if isinstance(setting, bool):
+        return "yes" if setting else "no"
+    return f"`{setting}`" if isinstance(setting, str) else setting

@@ -12,7 +12,7 @@ import numpy as np
 
 from velotrace.report import escape
 from velotrace.report.book_tables import markdown, shown
-from velotrace.report.figures import CELL, PALE, SPLICED, UNSPLICED
+from velotrace.report.figure_style import CELL, PALE, SPLICED, UNSPLICED
 from velotrace.report.tables import NO_PATH
 from velotrace.tape import Edge, Entry, Tape
 
