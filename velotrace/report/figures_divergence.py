@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass
 from itertools import product
 from typing import TYPE_CHECKING, Any
@@ -90,14 +90,16 @@ def divergence_of_z(trace: Trace, cell: str) -> Figure:
     divergence is a sum over the latent dimensions, and each term is the area of one integrand.
     """
     parts = latent_divergences(trace, cell)
-    shown = (int(parts.argmax()), int(parts.argmin()))
-    figure, axes = panels(3, 2, 7.2, height_ratios=(1.0, 1.0, 0.9))
-    for column, dimension in enumerate(shown):
+    dearest, cheapest = int(parts.argmax()), int(parts.argmin())
+    shown = {dearest: "the dearest", cheapest: "the cheapest"} if len(parts) > 1 else {0: "all"}
+    figure, axes = panels(3, len(shown), 7.2, height_ratios=(1.0, 1.0, 0.9))
+    for column, (dimension, which) in enumerate(shown.items()):
         made = latent_densities(trace, cell, dimension + 1)
-        which = ("dearest", "cheapest")[column]
-        _pair(axes[:2, column], made, f"dimension {dimension + 1}, the {which}")
+        _pair(axes[:2, column], made, f"dimension {dimension + 1}, {which}")
+        middle, reach = made.at[len(made.at) // 2], 0.5 * (made.at[-1] - made.at[0])
+        ends = (min(-4.0, middle - 0.5 * reach), max(4.0, middle + 0.5 * reach))
         for panel in axes[:2, column]:
-            panel.set(xlim=(-4.0, 4.0), xlabel=f"$z_{{{dimension + 1}}}$")
+            panel.set(xlim=ends, xlabel=f"$z_{{{dimension + 1}}}$")
     _same_scale(axes)
     whole = _across(figure, axes)
     _latent_bars(whole, parts, shown)
@@ -134,13 +136,19 @@ def _across(figure: Figure, axes: Any) -> Axes:
     return figure.add_subplot(grid[2, :])
 
 
-def _latent_bars(panel: Axes, parts: np.ndarray, shown: Sequence[int]) -> None:
+_LABELLED = 12
+"""Bars that have room for their numbers."""
+
+
+def _latent_bars(panel: Axes, parts: np.ndarray, shown: Container[int]) -> None:
     places = np.arange(1, len(parts) + 1)
     colours = [UNSPLICED if place - 1 in shown else "white" for place in places]
     bars = panel.bar(places, parts, color=colours, edgecolor=UNSPLICED, alpha=0.8)
-    panel.bar_label(bars, fmt="%.2g", padding=2, fontsize=9.5)
+    if len(parts) <= _LABELLED:
+        panel.bar_label(bars, fmt="%.2g", padding=2, fontsize=9.5)
+        panel.set_xticks(places)
     panel.margins(y=0.18)
-    panel.set(xlabel="latent dimension", ylabel="nat", xticks=places)
+    panel.set(xlabel="latent dimension", ylabel="nat")
     whole = f"$\\mathrm{{KL}}_z$ = {parts.sum():.4g} nat"
     panel.set_title(f"every dimension's share of {whole}", fontsize=11)
 

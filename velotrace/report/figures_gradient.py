@@ -84,12 +84,16 @@ def waterfall_parts(made: Explanation, by: str = "paths") -> list[tuple[str, flo
         parts = list(zip(_term_words(made), (term.value for term in made.terms), strict=True))
     else:
         parts = [(_path_words(path.names), path.value) for path in made.paths]
+    return gathered(parts)
+
+
+def gathered(parts: list[tuple[str, float]]) -> list[tuple[str, float]]:
+    """The largest parts in their order, and the others in one."""
     if len(parts) <= MOST_BARS + 1:
         return parts
-    order = sorted(parts, key=lambda part: -abs(part[1]))
-    kept = [part for part in parts if part in order[:MOST_BARS]]
-    rest = [value for part in parts if part not in kept for value in part[1:]]
-    return [*kept, (f"{len(rest)} others", math.fsum(rest))]
+    largest = sorted(range(len(parts)), key=lambda at: -abs(parts[at][1]))[:MOST_BARS]
+    others = [value for at, (_, value) in enumerate(parts) if at not in largest]
+    return [*(parts[at] for at in sorted(largest)), (f"{len(others)} others", math.fsum(others))]
 
 
 def _path_words(names: tuple[str, ...]) -> str:
