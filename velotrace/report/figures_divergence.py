@@ -86,8 +86,8 @@ def latent_divergences(trace: Trace, cell: str) -> np.ndarray:
 def divergence_of_z(trace: Trace, cell: str) -> Figure:
     """KL of q(z | u, s) as an area: the dearest and the cheapest dimension, and a bar for each.
 
-    Densities do not multiply to areas, but their logarithms add up: with a diagonal Σ_z the
-    divergence is a sum over the latent dimensions, and each term is the area of one integrand.
+    With a diagonal Σ_z the divergence is a sum over the latent dimensions, and each summand is the
+    area between its own q log(q/p) and zero, what lies below counted as negative.
     """
     parts = latent_divergences(trace, cell)
     dearest, cheapest = int(parts.argmax()), int(parts.argmin())

@@ -21,6 +21,10 @@ _HEIGHT, _LETTER, _LEAST = 58, 7.4, 62
 """Of a node and of a letter on it, in pixels; the least width of a node."""
 
 
+_SMALLEST = 0.93
+"""How far the picture may be shrunk to fit a page; then it scrolls, so that it can be read."""
+
+
 @dataclass(frozen=True)
 class NumberedNode:
     """A named value of one cell and gene, with what was computed of it.
@@ -200,7 +204,8 @@ def named_graph_html(trace: Trace, cell: str, gene: str) -> str:
         '<span><svg width="44" height="12"><path class="none" d="M2 6h40"/></svg> no path '
         "back</span></p>",
         f'<svg role="img" aria-label="{label}" viewBox="-4 -4 {width + 8:g} {height + 8:g}" '
-        f'style="width:{width + 8:g}px"><title>{label}</title><defs>'
+        f'style="width:{width + 8:g}px;--least:{_SMALLEST * (width + 8):.0f}px">'
+        f"<title>{label}</title><defs>"
         '<marker id="vt-named-tip" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="6" '
         'markerHeight="6" orient="auto"><path d="M0 0 8 4 0 8z"/></marker></defs>',
         *(_curve(line, carries[line.of, line.to]) for line in lines),
@@ -288,7 +293,7 @@ _STYLE = """
 --ground:var(--pst-color-background,#fff);--box:var(--pst-color-surface,#f5f7f9);--back:#a3350f;
 color:var(--ink);font:12px/1.35 system-ui,sans-serif}
 html[data-theme=dark] .vt-named{--back:#ffab87}
-.vt-named>svg{display:block;margin:auto;height:auto;min-width:42rem;max-width:100%}
+.vt-named>svg{display:block;margin:auto;height:auto;min-width:max(42rem,var(--least));max-width:100%}
 .vt-named text{font:12px system-ui,sans-serif;text-anchor:middle;fill:var(--ink)}
 .vt-named text.symbol{font-size:13.5px;font-weight:600}
 .vt-named text.back{font-style:italic;fill:var(--back)}
