@@ -103,7 +103,9 @@ def test_the_printed_cell_draws_what_the_table_has(
 # ---- Dirichlet ------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("a", "b"), [(1.0, 1.0), (0.25, 0.75), (0.01, 5.0), (90.0, 0.02)])
+@pytest.mark.parametrize(
+    ("a", "b"), [(1.0, 1.0), (0.25, 0.75), (0.01, 5.0), (90.0, 0.02), (250.0, 750.0)]
+)
 def test_a_beta_by_integration(a: float, b: float) -> None:
     found = routes.beta_integrals(a, b)
     exact = (betaln(a, b), digamma(a) - digamma(a + b), digamma(b) - digamma(a + b))
@@ -140,6 +142,16 @@ def test_three_betas_sum_to_the_divergence_in_any_order(q: np.ndarray) -> None:
         parts = routes.divergences_of_sticks(q[list(order)], p)
         assert parts.sum() == pytest.approx(closed, abs=1e-10)
         assert np.all(parts >= -CLOSE)
+
+
+@pytest.mark.parametrize("prior", [0.00025, 0.25, 250.0])
+def test_one_count_more(prior: float) -> None:
+    """The answer to the second question: log 4 + ψ(α_p + 1) − ψ(4α_p + 1), never negative."""
+    p = np.full(4, prior)
+    found = routes.divergences_of_sticks(p + np.eye(4)[0], p).sum()
+    exact = np.log(4.0) + digamma(prior + 1.0) - digamma(4.0 * prior + 1.0)
+    assert found == pytest.approx(exact, abs=1e-9)
+    assert found > 0.0
 
 
 @pytest.mark.parametrize("q", CASES[:3], ids=str)
