@@ -87,7 +87,8 @@ def _settings() -> tuple[Setting, ...]:
         ("training", "warmup", 400, plan, "n_epochs_kl_warmup", "epochs until KL of z is whole"),
         ("training", "held_out", 0.1, "dataloaders.DataSplitter.__init__", None, "share held out"),
         ("training", "stopping", True, train, "early_stopping", "stop when nothing improves"),
-        ("training", "watched", "elbo_validation", trainer, "early_stopping_monitor", "is watched"),
+        ("training", "watched", "elbo_validation", trainer, "early_stopping_monitor",
+         "quantity watched"),
         ("training", "patience", 45, trainer, "early_stopping_patience", "epochs without gain"),
         ("training", "dropout", 0.1, init, "dropout_rate", "dropout, in the encoder of z only"),
         ("training", "batch_norm", "both", module, "use_batch_norm", "norm over a mini-batch"),
@@ -158,8 +159,8 @@ def table(*groups: Group) -> str:
         if one.group in groups:
             place = one.where.removeprefix("external.").removesuffix(".__init__")
             argument = "" if one.argument is None else f"<br>`{one.argument}`"
-            rows.append([one.about, f"`{place}`{argument}", _word(one.value)])
-    return markdown(["setting", "where it stands", "value"], rows, 2)
+            rows.append([one.about, _word(one.value), f"`{place}`{argument}"])
+    return markdown(["setting", "value", "where it stands"], rows, 3)
 
 
 def _word(setting: Value) -> str | float:

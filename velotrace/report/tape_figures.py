@@ -117,6 +117,7 @@ def _content(array: Any, digits: int = 6) -> str:
 
 WIDE, HIGH = 2.1, 0.95  # of a box, in inches
 APART, BELOW = 2.9, 1.95  # of their centres
+NARROWEST = 5.0  # of a figure: all get the same letters where a page sets a least width
 NEAR = 0.25  # of the way along an arrow stands its label
 
 
@@ -127,10 +128,10 @@ def graph(tape: Tape) -> Figure:
     places = layout(tape)
     across = [x for x, _ in places.values()]
     down = [y for _, y in places.values()]
-    width = max(across) - min(across) + WIDE + 0.5
+    width = max(max(across) - min(across) + WIDE + 0.5, NARROWEST)
     height = max(down) - min(down) + HIGH + 0.3
     figure, ax = plt.subplots(figsize=(width, height))
-    ax.set(xlim=(min(across) - WIDE / 2 - 0.25, max(across) + WIDE / 2 + 0.25))
+    ax.set(xlim=(-width / 2, width / 2))  # each row is centred at 0
     ax.set(ylim=(max(down) + HIGH / 2 + 0.15, min(down) - HIGH / 2 - 0.15))
     ax.set_axis_off()
     for entry in tape.entries:
