@@ -303,6 +303,21 @@ _BACKWARD = (
         THETA,
     ),
     Place(
+        "eq-latent-time",
+        "evolution",
+        "latent time of a cell and gene",
+        ("learning.results.derived", "learning.results.posterior"),
+        ("time_induction", "time_repression", "switch_time", "pi"),
+    ),
+    Place(
+        "eq-scale",
+        "simulated",
+        "the same curves on another clock",
+        ("studies.recovery.scaled", "studies.recovery.scale_table"),
+        ("u_bar", "s_bar"),
+        (*RATES, "time_induction"),
+    ),
+    Place(
         "eq-free",
         "readings",
         "free values in the place of θ",
@@ -312,7 +327,114 @@ _BACKWARD = (
     ),
 )
 
-ATLAS = (*_FORWARD, *_BACKWARD)
+_DIVERGENCES = (
+    Place(
+        "eq-kl-bound",
+        "kl",
+        "why it is never negative",
+        ("studies.divergences.drawn_logs",),
+        ("kl_z", "kl_pi"),
+        ("z",),
+    ),
+    Place(
+        "eq-evidence",
+        "kl",
+        "the evidence, taken apart",
+        ("studies.divergences.evidence",),
+        ("kl_pi",),
+        ("log_density_u", "log_density_s", "concentration"),
+    ),
+    Place(
+        "eq-elbo",
+        "kl",
+        "the evidence lower bound",
+        ("model.objective.loss",),
+        ("reconstruction", "kl_z", "kl_pi"),
+        ("log_likelihood",),
+    ),
+    Place(
+        "eq-kl-z-q",
+        "kl",
+        "the mean log density under the posterior",
+        ("studies.divergences.normal_by_integration",),
+        ("kl_z_log_det", "kl_z_dimension"),
+        ("log_var_z",),
+    ),
+    Place(
+        "eq-kl-z-p",
+        "kl",
+        "the mean log density under the prior",
+        ("studies.divergences.normal_by_integration",),
+        ("kl_z_trace", "kl_z_mean"),
+        ("mu_z", "log_var_z"),
+    ),
+    Place(
+        "eq-kl-z-slopes",
+        "kl",
+        "its slopes",
+        ("model.adjoint.backward", "studies.divergences.quotients"),
+        ("mu_z", "log_var_z"),
+        ("kl_z",),
+    ),
+    Place(
+        "eq-dirichlet-density",
+        "kl-dirichlet",
+        "density and log normaliser",
+        ("studies.divergences.log_normaliser",),
+        ("kl_pi_normaliser", "kl_pi_log_gamma"),
+        ("pi", "concentration"),
+    ),
+    Place(
+        "eq-dirichlet-mean-log",
+        "kl-dirichlet",
+        "the mean log probabilities",
+        ("studies.divergences.mean_logs",),
+        ("kl_pi_digamma",),
+        ("pi", "concentration"),
+    ),
+    Place(
+        "eq-dirichlet-covariance",
+        "kl-dirichlet",
+        "their covariances",
+        ("model.special.trigamma",),
+        ("concentration",),
+        ("pi",),
+    ),
+    Place(
+        "eq-kl-pi-gap",
+        "kl-dirichlet",
+        "the divergence, from log normalisers",
+        ("model.distributions.kl_dirichlet_terms",),
+        KL_PI,
+        ("concentration",),
+    ),
+    Place(
+        "eq-kl-pi-printed",
+        "kl-dirichlet",
+        "what doc (2) has instead",
+        ("claims.document.kl_dirichlet", "report.book_divergences.printed"),
+        ("kl_pi_normaliser", "kl_pi_log_gamma"),
+        ("concentration",),
+    ),
+    Place(
+        "eq-kl-pi-sticks",
+        "kl-dirichlet",
+        "the same as three Betas",
+        ("studies.divergences.divergences_of_sticks",),
+        ("kl_pi",),
+        ("concentration",),
+    ),
+    Place(
+        "eq-kl-pi-slope",
+        "kl-dirichlet",
+        "its slopes",
+        ("studies.divergences.slope_parts", "model.adjoint.backward"),
+        ("concentration",),
+        ("kl_pi",),
+    ),
+)
+
+ATLAS = (*_FORWARD, *_BACKWARD, *_DIVERGENCES)
 """Every labelled equation, in the order of the book."""
 
 
