@@ -293,7 +293,7 @@ _STYLE = """
 --ground:var(--pst-color-background,#fff);--box:var(--pst-color-surface,#f5f7f9);--back:#a3350f;
 color:var(--ink);font:12px/1.35 system-ui,sans-serif}
 html[data-theme=dark] .vt-named{--back:#ffab87}
-.vt-named>svg{display:block;margin:auto;height:auto;min-width:max(42rem,var(--least));max-width:100%}
+.vt-named>svg{display:block;height:auto;min-width:max(42rem,var(--least));max-width:100%}
 .vt-named text{font:12px system-ui,sans-serif;text-anchor:middle;fill:var(--ink)}
 .vt-named text.symbol{font-size:13.5px;font-weight:600}
 .vt-named text.back{font-style:italic;fill:var(--back)}
@@ -310,5 +310,5 @@ margin:0 0 .6rem;font-size:13px}
 padding:.1rem .5rem;text-align:center}
 .vt-named-key i{color:var(--back)}
 .vt-named-key svg{vertical-align:middle}
-@media print{.vt-named>svg{min-width:0}}
+@media print{.vt-named{break-inside:avoid}.vt-named>svg{min-width:0}}
 """
