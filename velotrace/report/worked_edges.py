@@ -1,7 +1,8 @@
-"""Steps of the way back as display formulas: a local derivative in symbols, then in numbers."""
+"""Formulas with numbers put in: steps of the way back, and any formula of a page."""
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from velotrace.attribution import EdgeRow
@@ -115,3 +116,34 @@ def in_latex(value: float, bare: bool = True) -> str:
     digits, _, power = number(value).partition("e")
     text = rf"{digits}\cdot 10^{{{int(power)}}}" if power else digits
     return text if bare or (value >= 0.0 and not power) else rf"\left({text}\right)"
+
+
+def in_numbers(*lines: str, **numbers: float) -> str:
+    r"""Lines of LaTeX as one display formula, each <name> in them replaced by its number.
+
+    Args:
+        lines: with & where they are aligned.
+        numbers: by name.
+
+    Returns:
+        Markdown.
+
+    Raises:
+        KeyError: a name has no number.
+
+    Example:
+        >>> print(in_numbers(r"x &\leftarrow <x> - <eta>\times <g>", x=0.85, eta=0.01, g=-2.0))
+        $$
+        \begin{aligned}
+        x &\leftarrow 0.85 - 0.01\times \left(-2\right)
+        \end{aligned}
+        $$
+    """
+    body = " \\\\[4pt]\n".join(lines)
+
+    def number_of(found: re.Match[str]) -> str:
+        before, name = found.groups(default="")
+        return before + in_latex(float(numbers[name]), bare=bool(before))
+
+    body = re.sub(r"(= *|\\leftarrow *)?<(\w+)>", number_of, body)
+    return f"$$\n\\begin{{aligned}}\n{body}\n\\end{{aligned}}\n$$"
