@@ -62,3 +62,15 @@ def test_tables_hold_every_setting() -> None:
         rows += len(lines)
     assert rows == len(scvi_settings.SETTINGS)
     assert "| stop when nothing improves |" in scvi_settings.table("training")
+
+
+def test_stretch() -> None:
+    """Equation eq-scvi-minmax: afterwards every gene goes from 0 to 1."""
+    u = np.random.default_rng(0).uniform(0.1, 3.0, (9, 4))
+    scaled = scvi_settings.stretch(u) * (u - u.min(axis=0))
+    np.testing.assert_allclose([scaled.min(axis=0), scaled.max(axis=0)], [[0.0] * 4, [1.0] * 4])
+
+
+def test_steps() -> None:
+    """Equation eq-scvi-steps; 0.9 · 284.4 = 256 is the last that is one batch."""
+    assert [scvi_settings.steps_an_epoch(n) for n in (1, 284, 285, 570)] == [1, 1, 2, 3]

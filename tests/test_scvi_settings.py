@@ -123,11 +123,14 @@ def test_dropout_is_the_encoders_alone_and_norms_are_everywhere() -> None:
     assert weights == scvi_settings.network_weights(3, *sizes)
 
 
-def test_the_share_held_out() -> None:
-    u = np.ones((20, 2), dtype=np.float32)
+@pytest.mark.parametrize("cells", [20, 283, 290, 600])
+def test_the_share_held_out(cells: int) -> None:
+    u = np.ones((cells, 2), dtype=np.float32)
     manager = scvi_module.velovi(u, u, (4,), 2).adata_manager
-    split = DataSplitter(manager, batch_size=256)
-    assert split.n_val / 20 == pytest.approx(scvi_settings.value("held_out"))
+    split = DataSplitter(manager, batch_size=int(scvi_settings.value("batch")))
+    split.setup()
+    assert split.n_val == cells - np.ceil((1.0 - scvi_settings.value("held_out")) * cells)
+    assert len(split.train_dataloader()) == scvi_settings.steps_an_epoch(cells)
 
 
 def test_permutation_scores() -> None:

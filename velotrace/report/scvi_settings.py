@@ -6,9 +6,12 @@ The chapter on scvi-tools takes its numbers from here. Where scvi-tools is insta
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Literal
+
+import numpy as np
 
 from velotrace.model.networks import network_widths
 from velotrace.model.records import Architecture
@@ -150,6 +153,36 @@ def network_weights(genes: int, hidden: int, latent: int) -> int:
     return sum(
         (inputs + 1) * outputs for widths in networks for inputs, outputs in pairwise(widths)
     )
+
+
+def stretch(abundance: np.ndarray) -> np.ndarray:
+    """By how much min–max scaling stretches each gene: 1/(max − min) over cells.
+
+    Args:
+        abundance: shape (cell, gene).
+
+    Returns:
+        Factors, shape (gene,); infinite for a gene that is the same in all cells.
+
+    Example:
+        >>> stretch(np.array([[0.1, 3.0], [0.5, 1.0], [0.6, 5.0]]))
+        array([2.  , 0.25])
+    """
+    with np.errstate(divide="ignore"):
+        return np.asarray(1.0 / np.ptp(abundance, axis=0))
+
+
+def steps_an_epoch(cells: int) -> int:
+    """Mini-batches of one epoch of `VELOVI.train`, after some cells were held out.
+
+    scvi-tools adds a last batch of one or two cells to those held out; that is left out here.
+
+    Example:
+        >>> steps_an_epoch(200), steps_an_epoch(1000)
+        (1, 4)
+    """
+    trained = math.ceil((1.0 - value("held_out")) * cells)
+    return math.ceil(trained / value("batch"))
 
 
 def table(*groups: Group) -> str:
