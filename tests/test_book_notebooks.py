@@ -344,7 +344,8 @@ def test_every_page_with_cells_offers_a_notebook() -> None:
         for path in (*BOOK.glob("*.md"), *BOOK.glob("errors/*.md"))
         if "```{code-cell}" in path.read_text(encoding="utf-8")
     ]
-    assert sorted(with_cells) == NOTEBOOKS
+    written = [name for name in with_cells if (HTML / f"{name}.html").is_file()]
+    assert sorted(written) == NOTEBOOKS
 
 
 def texts(name: str, folder: Path = HTML) -> str:
