@@ -78,7 +78,7 @@ test-torch: $(VENV)/.test ## compare with the independent program in PyTorch (in
 	$(BIN)/python -m pytest tests/test_torch_reference.py tests/test_torch_agreement.py $(PYTEST)
 
 test-scvi: $(SCVI)/.installed ## compare with the real module of scvi-tools (installs it in .venv-scvi, some 1.5 GB)
-	$(SCVI_PYTHON) -m pytest tests/test_scvi_tools.py tests/test_scvi_training.py $(PYTEST)
+	$(SCVI_PYTHON) -m pytest tests/test_scvi_tools.py tests/test_scvi_training.py tests/test_scvi_settings.py $(PYTEST)
 
 test-wheel: $(VENV)/.test ## build the wheel, unpack it elsewhere and run the walkthrough from there
 	@set -eu; there=$$(mktemp -d); trap 'rm -rf "$$there"' EXIT; \

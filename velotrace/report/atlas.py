@@ -434,7 +434,96 @@ _DIVERGENCES = (
     ),
 )
 
-ATLAS = (*_FORWARD, *_BACKWARD, *_DIVERGENCES)
+_ENGINE = (
+    Place(
+        "eq-tape-contribution",
+        "tape",
+        "what flows back along an edge",
+        ("tape.recording.record", "report.tape_figures.local_derivative"),
+        ("alpha", "beta"),
+        ("u_bar", "s_bar", "u_switch"),
+    ),
+    Place(
+        "eq-tape-broadcast",
+        "tape",
+        "sums over cells, by broadcasting",
+        ("tape.recording.record",),
+        ("alpha", "beta", "gamma"),
+        ("time_induction",),
+    ),
+    Place(
+        "eq-tape-difference",
+        "tape",
+        "a difference quotient of any value",
+        ("tape.recording.evaluate", "certificates.differences.differentiate"),
+        ("u_bar",),
+    ),
+)
+
+_SCVI = (
+    Place(
+        "eq-scvi-weights",
+        "scvi",
+        "weights of the networks",
+        ("report.scvi_settings.network_weights", "model.networks.network_widths"),
+        ("mu_z", "log_var_z", "concentration", "rho_induction", "rho_repression"),
+    ),
+    Place(
+        "eq-scvi-minmax",
+        "scvi",
+        "min–max scaling of the data",
+        ("report.scvi_settings.stretch",),
+        ("unspliced", "spliced"),
+    ),
+    Place(
+        "eq-scvi-scaled",
+        "scvi",
+        "how scaled RNA changes",
+        ("report.scvi_settings.stretch", "model.kinetics.velocity"),
+        ("velocity",),
+        RATES,
+    ),
+    Place(
+        "eq-scvi-warmup",
+        "scvi",
+        "weights that change over training",
+        ("model.readings.in_force",),
+        ("loss",),
+        ("kl_z", "switch_penalty"),
+    ),
+    Place(
+        "eq-scvi-steps",
+        "scvi",
+        "steps of an epoch",
+        ("report.scvi_settings.steps_an_epoch", "learning.training.batches_of"),
+        ("loss",),
+    ),
+    Place(
+        "eq-scvi-velocity",
+        "scvi",
+        "velocity with the states summed out",
+        ("model.objective.velocity",),
+        ("velocity",),
+        ("pi", "u_bar", "s_bar", "beta", "gamma"),
+    ),
+    Place(
+        "eq-scvi-time",
+        "scvi",
+        "latent time without the end",
+        ("report.scvi_figures.time_without_the_end", "learning.results.derived"),
+        ("time_induction", "time_repression", "switch_time", "pi"),
+    ),
+    Place(
+        "eq-scvi-clock",
+        "scvi",
+        "one clock for all genes",
+        ("studies.recovery.scaled",),
+        ("time_induction", "time_repression", "velocity"),
+        RATES,
+    ),
+)
+
+ATLAS = (*_FORWARD, *_BACKWARD, *_DIVERGENCES, *_ENGINE, *_SCVI)
 """Every labelled equation, in the order of the book."""
 
 
