@@ -71,7 +71,7 @@ def sweep(trace: Trace, name: str, gene: str, relative: np.ndarray = WIDE) -> Sw
     truncation = np.abs(_quotient(wide, 4.0 * steps) - quotient)
     plain = (losses[2] - losses[1]) / (2.0 * steps)
     bound = truncation + 1.5 * noise / steps
-    slope = float(entry.adjoint[g])
+    slope = np.nan if entry.adjoint is None else float(entry.adjoint[g])
     return Sweep(value, slope, noise, steps, losses, plain, quotient, bound)
 
 
