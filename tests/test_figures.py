@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import re
+import shutil
 from collections.abc import Iterator
 from html.parser import HTMLParser
 from itertools import pairwise
@@ -448,6 +449,39 @@ def test_slider_of_runs_that_stopped(trained: Trained) -> None:
     assert data["marks"][0][0][-1] is None
     assert data["curves"][0][-1] == ["", ""]
     assert data["marks"][0][0][0] is not None
+
+
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser"))), None)
+
+
+@pytest.fixture(scope="session")
+def browser_type_launch_args() -> dict[str, Any]:
+    """Debian's Chromium, kept from calling home."""
+    switches = ["no-sandbox", "disable-gpu", "disable-background-networking", "disable-sync"]
+    switches += ["disable-component-update", "no-first-run"]
+    return {"executable_path": CHROMIUM, "args": [f"--{switch}" for switch in switches]}
+
+
+@pytest.mark.browser
+@pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium")
+def test_slider_by_keyboard(trained: Trained, tmp_path: Path, page: Any) -> None:
+    """Opened from the disk: arrow keys move all that is drawn, and nothing is asked for."""
+    page_html = slider.slider_html(trained.history, trained.plan, "training")
+    data = told(page_html)
+    file = tmp_path / "slider.html"
+    file.write_text(f'<!DOCTYPE html><meta charset="utf-8">{page_html}', encoding="utf-8")
+    wrong: list[str] = []
+    page.on("request", lambda it: wrong.append(it.url) if it.url != file.as_uri() else None)
+    page.on("pageerror", lambda error: wrong.append(str(error)))
+    page.goto(file.as_uri())
+    page.get_by_label("Epochs of training").focus()
+    for key, stop in (("ArrowLeft", len(data["said"]) - 2), ("Home", 0), ("ArrowRight", 1)):
+        page.keyboard.press(key)
+        assert page.locator("output").inner_text() == data["said"][stop]
+        assert page.locator("input").get_attribute("aria-valuetext") == data["said"][stop]
+        assert page.locator(".up").nth(1).get_attribute("d") == data["curves"][1][stop][0]
+        assert page.locator("b").first.inner_text() == data["values"][0][0][stop]
+    assert wrong == []
 
 
 # ---- all ------------------------------------------------------------------------------------
