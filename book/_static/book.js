@@ -11,6 +11,7 @@
   const boxes = {
     ".pst-scrollable-table-container": "Table, scrolls sideways",
     ".cell_output .text_html": "Output, scrolls sideways",
+    "div.cell_output:has(img)": "Figure, scrolls sideways",
     "div.math mjx-container": "Formula, scrolls sideways",
     "span.math": "Formula, scrolls sideways",
   };

@@ -12,7 +12,7 @@ from velotrace.quantities import VOCABULARY
 from velotrace.report.blocks import number
 from velotrace.report.escape import html
 from velotrace.report.figure_style import minus
-from velotrace.report.player.graph import Link, _graphviz, _link, _typeset
+from velotrace.report.player.graph import Link, graph_class, link_of, typeset_svg
 from velotrace.report.symbols import plain
 from velotrace.report.tables import NO_PATH
 from velotrace.walkthrough import Trace
@@ -218,7 +218,7 @@ def named_graph_html(trace: Trace, cell: str, gene: str) -> str:
 def _laid_out(
     made: list[NumberedNode], links: list[NumberedEdge]
 ) -> tuple[list[_Box], list[Link], float, float]:
-    graph = _graphviz()(directed=True, strict=True, rankdir="TB", nodesep="0.09", ranksep="0.3")
+    graph = graph_class()(directed=True, strict=True, rankdir="TB", nodesep="0.09", ranksep="0.3")
     graph.node_attr.update(shape="box", fixedsize="true", height=str(_HEIGHT / 72), label="")
     for node in made:
         graph.add_node(node.name, width=str(_width(node) / 72))
@@ -231,7 +231,7 @@ def _laid_out(
         placed = graph.get_node(node.name)
         x, y = map(float, placed.attr["pos"].split(","))
         boxes.append(_Box(node, x, height - y, _width(node)))
-    return boxes, [_link(edge, height) for edge in graph.edges()], width, height
+    return boxes, [link_of(edge, height) for edge in graph.edges()], width, height
 
 
 def _texts(node: NumberedNode) -> tuple[str, str]:
@@ -256,7 +256,7 @@ def _drawn(box: _Box) -> str:
     return (
         f'<g{none}><rect x="{x:.1f}" y="{y:.1f}" width="{box.width:.1f}" height="{_HEIGHT}" '
         f'rx="5"/><text class="symbol" x="{box.x:.1f}" y="{y + 16:.1f}">'
-        f'{_typeset(box.node.symbol)}</text><text x="{box.x:.1f}" y="{y + 33:.1f}">{value}</text>'
+        f'{typeset_svg(box.node.symbol)}</text><text x="{box.x:.1f}" y="{y + 33:.1f}">{value}</text>'
         f'<text class="back" x="{box.x:.1f}" y="{y + 50:.1f}">{back}</text></g>'
     )
 

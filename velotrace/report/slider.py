@@ -19,7 +19,7 @@ from velotrace.learning.training import Plan
 from velotrace.quantities import PARAMETERS, VOCABULARY
 from velotrace.report.escape import html, script_json
 from velotrace.report.figure_style import minus
-from velotrace.report.player.graph import _typeset
+from velotrace.report.player.graph import typeset_svg
 from velotrace.report.symbols import plain
 from velotrace.report.training_figures import curve
 from velotrace.report.training_tables import BAND
@@ -258,7 +258,7 @@ def _parameter(
         "epochs done",
     )
     quantity = VOCABULARY[name]
-    title = _typeset(f"{plain(name)}, {quantity.unit}")
+    title = typeset_svg(f"{plain(name)}, {quantity.unit}")
     described = f"{quantity.sentence} Over training, every gene."
     return _panel(title, described, ticks + "".join(drawn)), marks
 

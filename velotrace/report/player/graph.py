@@ -98,7 +98,7 @@ def laid_out(trace: Trace, steps: Sequence[Step]) -> Picture:
         InputError: Graphviz is not installed.
     """
     names = [step.name for step in steps if step.phase == "forward"]
-    graph = _graphviz()(directed=True, strict=True, rankdir="TB", nodesep="0.16", ranksep="0.34")
+    graph = graph_class()(directed=True, strict=True, rankdir="TB", nodesep="0.16", ranksep="0.34")
     graph.node_attr.update(shape="box", fixedsize="true", height=str(HEIGHT / 72), label="")
     for name in names:
         graph.add_node(name, width=str(_width(label(name)) / 72))
@@ -112,11 +112,11 @@ def laid_out(trace: Trace, steps: Sequence[Step]) -> Picture:
         width,
         height,
         tuple(_node(graph.get_node(name), height) for name in names),
-        tuple(_link(edge, height) for edge in graph.edges()),
+        tuple(link_of(edge, height) for edge in graph.edges()),
     )
 
 
-def _graphviz() -> Any:
+def graph_class() -> Any:
     try:
         return import_module("pygraphviz").AGraph
     except ImportError:
@@ -149,7 +149,7 @@ def _node(node: Any, height: float) -> Node:
     return Node(str(node), label(node), x, height - y, float(node.attr["width"]) * 72)
 
 
-def _link(edge: Any, height: float) -> Link:
+def link_of(edge: Any, height: float) -> Link:
     numbers = [piece.split(",") for piece in edge.attr["pos"].split()]
     end = [piece for piece in numbers if piece[0] == "e"]
     curve = [piece for piece in numbers if piece[0] not in "es"]
@@ -206,15 +206,15 @@ def _box(node: Node) -> str:
     return (
         f'<g class="vt-node" data-name="{html(node.name)}"><title>{html(node.name)}</title>'
         f'<rect x="{x:.1f}" y="{y:.1f}" width="{node.width:.1f}" height="{HEIGHT}" rx="5"/>'
-        f'<text x="{node.x:.1f}" y="{node.y + 4.5:.1f}">{_typeset(node.label)}</text></g>'
+        f'<text x="{node.x:.1f}" y="{node.y + 4.5:.1f}">{typeset_svg(node.label)}</text></g>'
     )
 
 
-def _typeset(text: str) -> str:
+def typeset_svg(text: str) -> str:
     """A plain symbol with its index set lower.
 
     Example:
-        >>> _typeset("t_s"), _typeset("ū")
+        >>> typeset_svg("t_s"), typeset_svg("ū")
         ('t<tspan dy="3" font-size="75%">s</tspan>', 'ū')
     """
     found = re.fullmatch(r"(.*?)_(\w+)(.*)", text)
