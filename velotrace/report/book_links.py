@@ -137,10 +137,10 @@ def _entry(trace: Trace, quantity: Quantity, cell: str, gene: str) -> str:
 
 
 def _numbers(trace: Trace, quantity: Quantity, cell: str, gene: str) -> str:
-    at = {"cell": cell, "gene": gene, "state": 1, "latent": 1}
+    at: dict[str, Any] = {"cell": cell, "gene": gene, "state": 1, "latent": 1}
     labels = {dim: at[dim] for dim in quantity.dims}
     value, adjoint = trace.value(quantity.name), trace.adjoint(quantity.name)
-    here = ", ".join(f"{dim} {label}" if dim != "cell" else label for dim, label in labels.items())
+    here = ", ".join(str(to) if dim == "cell" else f"{dim} {to}" for dim, to in labels.items())
     found = shown(value.sel(labels).item())
     pulled = "no path" if adjoint is None else shown(adjoint.sel(labels).item())
     return f"{f'{here}: ' if here else ''}value {found}, adjoint {pulled}."

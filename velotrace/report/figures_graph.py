@@ -256,7 +256,8 @@ def _drawn(box: _Box) -> str:
     return (
         f'<g{none}><rect x="{x:.1f}" y="{y:.1f}" width="{box.width:.1f}" height="{_HEIGHT}" '
         f'rx="5"/><text class="symbol" x="{box.x:.1f}" y="{y + 16:.1f}">'
-        f'{typeset_svg(box.node.symbol)}</text><text x="{box.x:.1f}" y="{y + 33:.1f}">{value}</text>'
+        f"{typeset_svg(box.node.symbol)}</text>"
+        f'<text x="{box.x:.1f}" y="{y + 33:.1f}">{value}</text>'
         f'<text class="back" x="{box.x:.1f}" y="{y + 50:.1f}">{back}</text></g>'
     )
 

@@ -117,6 +117,11 @@ def laid_out(trace: Trace, steps: Sequence[Step]) -> Picture:
 
 
 def graph_class() -> Any:
+    """Graphviz's graphs, which the extra `play` brings.
+
+    Raises:
+        InputError: it is not installed.
+    """
     try:
         return import_module("pygraphviz").AGraph
     except ImportError:
@@ -150,6 +155,7 @@ def _node(node: Any, height: float) -> Node:
 
 
 def link_of(edge: Any, height: float) -> Link:
+    """An edge that Graphviz has laid out, as points of ours, whose y grows downwards."""
     numbers = [piece.split(",") for piece in edge.attr["pos"].split()]
     end = [piece for piece in numbers if piece[0] == "e"]
     curve = [piece for piece in numbers if piece[0] not in "es"]
