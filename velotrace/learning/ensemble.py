@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -116,7 +116,7 @@ def train_epoch(
         end = after(before, step)
     if history is not None:
         history.put_epoch(state.epoch, end)
-    return replace(end, epoch=state.epoch + 1)
+    return State(state.epoch + 1, end.rows, end.memory, end.left)
 
 
 @dataclass(frozen=True)

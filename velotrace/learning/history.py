@@ -9,7 +9,7 @@ import numpy as np
 
 from velotrace.errors import InputError
 from velotrace.learning.training import Plan, State, Step
-from velotrace.model.holding import natural_values
+from velotrace.model.holding import held_names, natural_values
 from velotrace.model.readings import in_force
 from velotrace.quantities import PARAMETERS, VOCABULARY
 
@@ -101,12 +101,15 @@ class History:
         coords: labels of seed, cell, gene, state, parameter and batch.
         fields: what is kept.
         arrays: by name, the epoch first; NaN where nothing has been put yet.
+        held: θ as it was held after each epoch, shape (epoch, run, parameter); its natural values
+            are worked out when they are asked for, of all epochs at once. NaN likewise.
     """
 
     plan: Plan
     coords: dict[str, list[Any]]
     fields: dict[str, Field]
     arrays: dict[str, np.ndarray]
+    held: np.ndarray
 
     @classmethod
     def empty(
@@ -138,7 +141,8 @@ class History:
                 f"{MOST_BYTES / 1e9:.0f} GB{least}"
             )
         arrays = {name: np.full(shape, np.nan) for name, shape in shapes.items()}
-        return cls(plan, coords, kept, arrays)
+        held = np.full((epochs, len(plan.seeds), len(plan.domain[0])), np.nan)
+        return cls(plan, coords, kept, arrays, held)
 
     def put_step(self, epoch: int, batch: int, state: State, step: Step) -> None:
         """Keep what a step computed; runs that have stopped leave NaN.
@@ -152,13 +156,14 @@ class History:
         arrays, going, everyone = self.arrays, state.going, not state.left
         for name in LOSS_TERMS:
             value = step.values[name]
-            value = value.reshape(len(going), -1).sum(axis=1) if value.ndim > 1 else value
+            if value.ndim > 1:
+                value = np.add.reduce(value.reshape(len(going), -1), axis=1)
             arrays[name][epoch, batch] = value if everyone else np.where(going, value, np.nan)
-        squares = np.add.reduceat(step.gradient**2, list(self.plan.groups.values()), axis=1)
+        squares = np.add.reduceat(step.gradient**2, self.plan.group_starts, axis=1)
         if not everyone:
             squares = np.where(going[:, None], squares, np.nan)
         arrays["gradient_norm_of"][epoch, batch] = np.sqrt(squares)
-        arrays["gradient_norm"][epoch, batch] = np.sqrt(squares.sum(axis=1))
+        arrays["gradient_norm"][epoch, batch] = np.sqrt(np.add.reduce(squares, axis=1))
         if "pi" in arrays:
             self._put_cells(epoch, step, slice(None) if everyone else going)
 
@@ -168,21 +173,19 @@ class History:
             self.arrays[name][epoch][runs, cells] = step.values[name][going]
         if DRAWN in self.arrays:
             self.arrays[DRAWN][epoch][runs, cells] = step.values["state"][going]
+        whole = step.adjoints["log_likelihood"][..., None]
+        whole = np.where(whole == 0.0, np.nan, whole)
         for name, source in _responsibilities(self.plan).items():
-            whole = step.adjoints["log_likelihood"][..., None]
-            shares = step.adjoints[source] / np.where(whole == 0.0, np.nan, whole)
-            self.arrays[name][epoch][runs, cells] = shares[going]
+            self.arrays[name][epoch][runs, cells] = (step.adjoints[source] / whole)[going]
 
     def put_epoch(self, epoch: int, state: State) -> None:
         """Keep θ as it stands after an epoch, and the weights that were in force."""
         now = in_force(self.plan.reading, epoch)
         self.arrays["kl_weight"][epoch] = now.kl_weight
         self.arrays["switch_weight"][epoch] = now.switch_weight
-        theta, stopped = theta_of(self.plan, state), ~state.going
-        for name in PARAMETERS:
-            self.arrays[name][epoch] = theta[name]
-            if state.left:
-                self.arrays[name][epoch, stopped] = np.nan
+        self.held[epoch] = state.rows[:, : self.held.shape[-1]]
+        if state.left:
+            self.held[epoch, ~state.going] = np.nan
 
     def dataset(self, state: State) -> xarray.Dataset:
         """The epochs that are done, with labels, units and sentences.
@@ -194,6 +197,9 @@ class History:
 
         epochs, plan = state.epoch, self.plan
         variables: dict[str, Any] = {}
+        for name, value in _natural(plan, self.held[:epochs]).items():
+            known = ~np.isnan(value)  # the epochs of a history that was loaded are there already
+            np.copyto(self.arrays[name][:epochs], value, where=known)
         for name, field in self.fields.items():
             about = {"long_name": field.about, "units": field.unit}
             variables[name] = (("epoch", *field.dims), self.arrays[name][:epochs], about)
@@ -218,6 +224,11 @@ class History:
 
 def theta_of(plan: Plan, state: State) -> dict[str, np.ndarray]:
     """θ in natural values, shape (run, gene) each."""
-    held = plan.layout.nested(state.rows)
+    return _natural(plan, state.rows)
+
+
+def _natural(plan: Plan, rows: np.ndarray) -> dict[str, np.ndarray]:
+    """The same from the start of any rows, parameters on the last axis."""
+    held = {name: rows[..., plan.layout.places[name]] for name in held_names(plan.reading)}
     natural = natural_values(held, plan.reading, plan.constants.t_max)
-    return {name: natural[name][:, 0] for name in PARAMETERS}
+    return {name: natural[name] for name in PARAMETERS}

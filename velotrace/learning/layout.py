@@ -54,15 +54,13 @@ class Layout:
 
     def nested(self, rows: np.ndarray) -> Parameters:
         """The same views, nested as the model reads them."""
-        runs = len(rows)
-
-        def view(place: slice, shape: tuple[int, ...]) -> np.ndarray:
-            return rows[:, place].reshape(runs, *shape)
-
         return {
-            name: [{key: view(*at) for key, at in layer.items()} for layer in where]
+            name: [
+                {key: rows[:, place].reshape(shape) for key, (place, shape) in layer.items()}
+                for layer in where
+            ]
             if isinstance(where, list)
-            else view(*where)
+            else rows[:, where[0]].reshape(where[1])
             for name, where in self._tree.items()
         }
 
@@ -72,7 +70,7 @@ class Layout:
 
         def where(path: str, _: np.ndarray) -> Any:
             shape = self.shapes[path]
-            return self.places[path], (1, *shape) if len(shape) == 1 else shape
+            return self.places[path], (-1, 1, *shape) if len(shape) == 1 else (-1, *shape)
 
         return dict(map_leaves(where, self.template))
 

@@ -33,6 +33,9 @@ def adam_start(parameter: np.ndarray) -> AdamState:
     return AdamState(0, np.zeros_like(parameter), np.zeros_like(parameter))
 
 
+_SAFE = (1e-140, 1e140)
+"""Between these a norm is what its squares say, none of which that matters under- or overflowed."""
+
 Info = dict[str, np.ndarray]  # what happened inside a step, by name
 
 
@@ -122,14 +125,21 @@ def clip(gradient: np.ndarray, norm: float | None) -> np.ndarray:
     if norm is None:
         return gradient
     largest = gradient_norm(gradient)[..., None]
-    return np.where(largest > norm, gradient * (norm / np.maximum(largest, norm)), gradient)
+    too_large = largest > norm
+    if not too_large.any():
+        return gradient
+    return np.where(too_large, gradient * (norm / np.maximum(largest, norm)), gradient)
 
 
 def gradient_norm(gradient: np.ndarray) -> np.ndarray:
     """√Σ g² over the last axis, without overflow."""
-    largest = np.max(np.abs(gradient), axis=-1, keepdims=True, initial=0.0)
-    scale = np.where(largest > 0.0, largest, 1.0)
-    return np.asarray(np.sqrt(np.sum((gradient / scale) ** 2, axis=-1)) * scale[..., 0])
+    with np.errstate(over="ignore"):
+        norm = np.sqrt(np.add.reduce(gradient * gradient, axis=-1))
+    if ((norm > _SAFE[0]) & (norm < _SAFE[1])).all():
+        return norm
+    largest = np.maximum.reduce(np.abs(gradient), axis=-1, keepdims=True, initial=0.0)
+    scale = largest + (largest == 0.0)
+    return np.asarray(np.sqrt(np.add.reduce((gradient / scale) ** 2, axis=-1)) * scale[..., 0])
 
 
 def take_step(

@@ -7,7 +7,7 @@ needs beyond the parameters follows from (seed, purpose, step), so any step can 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
@@ -72,6 +72,11 @@ class Plan:
         for path, place in self.layout.places.items():
             starts.setdefault(path.partition(".")[0], place.start)
         return starts
+
+    @cached_property
+    def group_starts(self) -> np.ndarray:
+        """The same places alone."""
+        return np.array(list(self.groups.values()))
 
     @property
     def cells(self) -> int:
@@ -258,7 +263,7 @@ def _who_left(
 
 def after(state: State, step: Step) -> State:
     """The state after a step of the current epoch."""
-    return replace(state, rows=step.updated, memory=step.memory, left=(*state.left, *step.left))
+    return State(state.epoch, step.updated, step.memory, (*state.left, *step.left))
 
 
 def epoch_steps(plan: Plan, state: State, numbers: random.Numbers) -> Iterator[tuple[State, Step]]:

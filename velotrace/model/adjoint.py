@@ -22,7 +22,7 @@ from velotrace.model.distributions import (
     softplus,
     state_places,
 )
-from velotrace.model.holding import NOISE, held_name, upper_limit
+from velotrace.model.holding import NOISE, held_names, upper_limits
 from velotrace.model.objective import encoder_input
 from velotrace.model.pathwise import dirichlet_pullback_log
 from velotrace.model.readings import Reading
@@ -34,6 +34,9 @@ from velotrace.quantities import PARAMETERS
 Array = np.ndarray
 Values = Mapping[str, Array]  # every named value of the forward pass
 Adjoints = dict[str, Array]
+
+_FOUR_AND_SUM = np.array([1.0, 1.0, 1.0, 1.0, 4.0])
+"""Of four equal concentrations of 1, and of their sum."""
 
 _TERMS = ("reconstruction", "kl_z", "kl_pi", "switch_penalty")
 
@@ -54,8 +57,8 @@ def backward(parameters: Parameters, iteration: Iteration, values: Values) -> Ad
     held, parameters = parameters, natural(parameters, values)
     _loss(adj, values, iteration)
     _likelihood(adj, values, parameters, iteration)
-    _predictions(adj, values, parameters, iteration.reading)
-    _start_of_repression(adj, values, parameters, iteration)
+    at_switch = _predictions(adj, values, parameters, iteration.reading)
+    _start_of_repression(adj, values, parameters, iteration, at_switch)
     _latent_times(adj, values, parameters, iteration)
     _state_probabilities(adj, values, iteration)
     _networks_of_z(adj, values, parameters, iteration)
@@ -79,21 +82,25 @@ def _loss(adj: Adjoints, values: Values, iteration: Iteration) -> None:
     kept = {name: float(name not in iteration.dropped) for name in _TERMS}
     cells = values["kl_pi"].shape[-2]
     share = 1.0 if reading.reduction == "sum" else 1.0 / cells
-    one = np.ones_like(values["loss"])
-    adj["loss"] = adj["reconstruction"] = one
+    adj["loss"] = adj["reconstruction"] = _filled("loss", values, 1.0)
     likely = -share * kept["reconstruction"]
-    adj["log_likelihood"] = np.full_like(values["log_likelihood"], likely)
-    adj["kl_z"] = np.full_like(values["kl_z"], share * reading.kl_weight)
-    adj["kl_pi"] = np.full_like(values["kl_pi"], share)
-    adj["switch_penalty"] = np.full_like(values["switch_penalty"], reading.switch_weight)
-    adj["switch_penalty_u"] = adj["switch_penalty_s"] = (
-        adj["switch_penalty"] * kept["switch_penalty"]
-    )
+    adj["log_likelihood"] = _filled("log_likelihood", values, likely)
+    of_z = adj["kl_z"] = _filled("kl_z", values, share * reading.kl_weight)
+    of_pi = adj["kl_pi"] = _filled("kl_pi", values, share)
+    penalty = adj["switch_penalty"] = _filled("switch_penalty", values, reading.switch_weight)
+    adj["switch_penalty_u"] = adj["switch_penalty_s"] = penalty * kept["switch_penalty"]
     half = 0.5 * kept["kl_z"]  # KL = ½ (tr + μᵀμ − log det − d)
-    adj["kl_z_trace"] = adj["kl_z_mean"] = half * adj["kl_z"]
-    adj["kl_z_log_det"] = -half * adj["kl_z"]
-    of_terms = adj["kl_pi"] * kept["kl_pi"]
+    adj["kl_z_trace"] = adj["kl_z_mean"] = half * of_z
+    adj["kl_z_log_det"] = -half * of_z
+    of_terms = of_pi * kept["kl_pi"]
     adj["kl_pi_normaliser"] = adj["kl_pi_log_gamma"] = adj["kl_pi_digamma"] = of_terms
+
+
+def _filled(name: str, values: Values, number: float) -> Array:
+    """The same adjoint for every component of a value."""
+    adjoint = np.empty(values[name].shape)
+    adjoint.fill(number)
+    return adjoint
 
 
 def _likelihood(
@@ -120,8 +127,9 @@ def _likelihood(
         else:
             deviation, upstream = sigma[..., None] * scale, adj[f"log_density_{kind}"]
             residual = (measured[..., None] - mean) / deviation
-            adj[f"{kind}_bar"] = upstream * residual / deviation
-            of_states = (upstream * (residual**2 - 1.0)).sum(axis=-3)
+            of_residual = upstream * residual
+            adj[f"{kind}_bar"] = of_residual / deviation
+            of_states = np.add.reduce(of_residual * residual - upstream, axis=-3)
             adj[f"sigma_{kind}"] = over_states(of_states).reshape(sigma.shape) / sigma
 
 
@@ -159,17 +167,26 @@ def _normalised(logs: Array) -> Array:
 # ---- through the kinetics -------------------------------------------------------------------
 
 
-def _predictions(adj: Adjoints, values: Values, parameters: Parameters, reading: Reading) -> None:
-    """ū, s̄ of states 1 to 3 back to α, β, γ, the times, and u0, s0; state 4 is 0 throughout."""
-    alpha, beta, gamma = (parameters[name] for name in ("alpha", "beta", "gamma"))
-    u_1, u_3 = (adj["u_bar"][..., k].copy() for k in (0, 2))  # contiguous from here on
-    s_1, s_3 = (adj["s_bar"][..., k].copy() for k in (0, 2))
-    u_0, s_0 = values["u_switch"], values["s_switch"]
-    since = values["time_repression"] - parameters["switch_time"]  # τ = t3 − t_s
-    times = np.empty((2, *since.shape))
-    times[0], times[1] = values["time_induction"], since
-    both = Decay(beta, gamma, times, reading.denominator)
-    first, second = both.part(0), both.part(1)
+def _predictions(
+    adj: Adjoints, values: Values, parameters: Parameters, reading: Reading
+) -> Decay | None:
+    """ū, s̄ of states 1 to 3 back to α, β, γ, the times, and u0, s0; state 4 is 0 throughout.
+
+    Returns:
+        What u0 and s0 are made of where they depend on t_s: worked out with the other times.
+    """
+    alpha, beta, gamma, t_s = (
+        parameters[name] for name in ("alpha", "beta", "gamma", "switch_time")
+    )
+    u_1, u_2, u_3 = (adj["u_bar"][..., k].copy() for k in range(3))  # contiguous from here on
+    s_1, s_2, s_3 = (adj["s_bar"][..., k].copy() for k in range(3))
+    u_0, s_0, time = values["u_switch"], values["s_switch"], values["time_induction"]
+    times = [time, values["time_repression"] - t_s]  # τ = t3 − t_s
+    cells, moving = time.shape[-2], reading.repression_start == "switch-time"
+    if moving:
+        times.append(t_s.reshape(*time.shape[:-2], 1, -1))
+    every = Decay(beta, gamma, np.concatenate(times, axis=-2), reading.denominator)
+    first, second = every.cells(slice(cells)), every.cells(slice(cells, 2 * cells))
 
     d_alpha, d_beta, d_gamma, d_time = induction_slopes(alpha, beta, gamma, first, u_1, s_1)
     adj["time_induction"] = d_time
@@ -178,20 +195,26 @@ def _predictions(adj: Adjoints, values: Values, parameters: Parameters, reading:
         u_0, s_0, beta, gamma, second, u_3, s_3
     )
     adj["time_repression"] = d_since
-    adj["switch_time"] = -_over_cells(d_since, parameters["switch_time"])
-    adj["u_switch"], adj["s_switch"] = _over_cells(d_u_0, u_0), _over_cells(d_s_0, s_0)
-    u_2 = _over_cells(adj["u_bar"][..., 1], alpha)  # state 2: α/β and α/γ, the same in all cells
-    s_2 = _over_cells(adj["s_bar"][..., 1], alpha)
-    adj["alpha"] = _over_cells(d_alpha, alpha) + u_2 / beta + s_2 / gamma
-    adj["beta"] = _over_cells(d_beta + of_beta, beta) - u_2 * alpha / beta**2
-    adj["gamma"] = _over_cells(d_gamma + of_gamma, gamma) - s_2 * alpha / gamma**2
+    by_cell = (d_alpha, d_beta + of_beta, d_gamma + of_gamma, d_since, d_u_0, d_s_0, u_2, s_2)
+    of_alpha, of_beta, of_gamma, of_since, of_u_0, of_s_0, u_2, s_2 = _each_over_cells(
+        by_cell, alpha
+    )
+    adj["switch_time"], adj["u_switch"], adj["s_switch"] = -of_since, of_u_0, of_s_0
+    adj["alpha"] = of_alpha + u_2 / beta + s_2 / gamma  # state 2: α/β and α/γ in all cells
+    adj["beta"] = of_beta - u_2 * alpha / beta**2
+    adj["gamma"] = of_gamma - s_2 * alpha / gamma**2
+    return every.cells(slice(2 * cells, None)) if moving else None
 
 
 def _start_of_repression(
-    adj: Adjoints, values: Values, parameters: Parameters, iteration: Iteration
+    adj: Adjoints,
+    values: Values,
+    parameters: Parameters,
+    iteration: Iteration,
+    at_switch: Decay | None,
 ) -> None:
     """u0 and s0 take in the penalty's pull 2λ(u0 − u*), and hand on to α, β, γ (and t_s)."""
-    constants, reading = iteration.constants, iteration.reading
+    constants = iteration.constants
     alpha, beta, gamma = (parameters[name] for name in ("alpha", "beta", "gamma"))
     pull_u, pull_s = (
         0.0 if name in iteration.dropped else 2.0 * adj[name]
@@ -199,15 +222,14 @@ def _start_of_repression(
     )
     of_u = adj["u_switch"] = adj["u_switch"] + pull_u * (values["u_switch"] - constants.u_star)
     of_s = adj["s_switch"] = adj["s_switch"] + pull_s * (values["s_switch"] - constants.s_star)
-    if reading.repression_start == "steady-state":  # α/β and α/γ: nothing reaches t_s
+    if at_switch is None:  # α/β and α/γ: nothing reaches t_s
         adj["alpha"] = adj["alpha"] + of_u / beta + of_s / gamma
         adj["beta"] = adj["beta"] - of_u * alpha / beta**2
         adj["gamma"] = adj["gamma"] - of_s * alpha / gamma**2
         return
-    decay = Decay(beta, gamma, parameters["switch_time"], reading.denominator)
-    slopes = induction_slopes(alpha, beta, gamma, decay, of_u, of_s)
+    slopes = induction_slopes(alpha, beta, gamma, at_switch, of_u, of_s)
     for name, slope in zip(("alpha", "beta", "gamma", "switch_time"), slopes, strict=True):
-        adj[name] = adj[name] + slope
+        adj[name] = adj[name] + slope.reshape(alpha.shape)
 
 
 def _latent_times(
@@ -231,11 +253,10 @@ def _state_probabilities(adj: Adjoints, values: Values, iteration: Iteration) ->
     ∂KL/∂α_i = (α_i − α_p) ψ′(α_i) − (Σα − 4α_p) ψ′(Σα): the digammas cancel.
     """
     concentration, prior = values["concentration"], iteration.constants.pi_prior
-    total = over_states(concentration)
-    curvatures = trigamma(np.concatenate([concentration.ravel(), total.ravel()]))
-    of_each, of_total = curvatures[: concentration.size], curvatures[concentration.size :]
-    common = (total - concentration.shape[-1] * prior) * of_total.reshape(total.shape)
-    pull = (concentration - prior) * of_each.reshape(concentration.shape) - common[..., None]
+    five = np.empty((*concentration.shape[:-1], 5))  # the four and their sum
+    five[..., :4], five[..., 4] = concentration, over_states(concentration)
+    weighted = (five - prior * _FOUR_AND_SUM) * trigamma(five)
+    pull = weighted[..., :4] - weighted[..., 4:]
     adj["concentration"] = adj["kl_pi_digamma"][..., None] * pull
     if not iteration.reading.draws_state:  # a hard k hands nothing back
         of_log_pi = adj["pi"] * values["pi"]
@@ -359,17 +380,25 @@ def _over_cells(x: Array, like: Array) -> Array:
     return np.add.reduce(x, axis=-2).reshape(like.shape)
 
 
+def _each_over_cells(several: tuple[Array, ...], like: Array) -> Array:
+    """The same of several at once, stacked in front: on few numbers one sum costs what eight do."""
+    return np.add.reduce(np.array(several), axis=-2).reshape(len(several), *like.shape)
+
+
 # ---- what θ is held as ----------------------------------------------------------------------
 
 
 def _held_parameters(adj: Adjoints, values: Values, held: Parameters, iteration: Iteration) -> None:
     """σ = √v hands back ½/σ; x = min(softplus(a), limit) hands back logistic(a) up to its limit."""
     reading, t_max = iteration.reading, iteration.constants.t_max
-    for name in PARAMETERS:
-        of_value, kept = adj[name], held_name(name, reading)
-        if reading.noise_parameter == "variance" and name in NOISE:
-            of_value = adj[NOISE[name]] = of_value * 0.5 / values[name]
-        if reading.parameterisation == "softplus":
-            limit, free = upper_limit(name, t_max), held[kept]
-            inside = 1.0 if limit is None else softplus(free) <= limit
-            adj[kept] = of_value * expit(free) * inside
+    of_held = [adj[name] for name in PARAMETERS]
+    if reading.noise_parameter == "variance":
+        for place, name in enumerate(PARAMETERS):
+            if name in NOISE:
+                of_held[place] = adj[NOISE[name]] = adj[name] * 0.5 / values[name]
+    if reading.parameterisation == "softplus":
+        names = held_names(reading)
+        free = np.array([held[name] for name in names])  # all six at once
+        value, limits = softplus(free), upper_limits(t_max)
+        slope = expit(free) * (value.transpose() <= limits).transpose()
+        adj.update(zip(names, np.array(of_held) * slope, strict=True))

@@ -27,7 +27,7 @@ logistic = expit
 @primitive
 def softplus(x: Array) -> Array:
     """log(1 + e^x), which maps the real line to the positive numbers without overflow."""
-    return np.maximum(x, 0.0) + np.log1p(np.exp(-np.abs(x)))
+    return np.logaddexp(x, 0.0)
 
 
 defvjp(softplus, lambda ans, x: lambda g: g * -np.expm1(-ans))  # logistic(x) = 1 − e^(−softplus)

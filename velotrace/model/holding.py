@@ -8,10 +8,10 @@ variance. The rest of the model reads natural values only, by the names of `quan
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
-import autograd.numpy as np
-import numpy
+import numpy as np
 
 from velotrace.model.distributions import softplus
 from velotrace.model.readings import Reading
@@ -42,6 +42,7 @@ def held_name(name: str, reading: Reading) -> str:
     return f"{name}_free" if reading.parameterisation == "softplus" else name
 
 
+@lru_cache(maxsize=64)
 def held_names(reading: Reading) -> tuple[str, ...]:
     """θ as it is held, in the order of `quantities.PARAMETERS`."""
     return tuple(held_name(name, reading) for name in PARAMETERS)
@@ -50,7 +51,7 @@ def held_names(reading: Reading) -> tuple[str, ...]:
 @primitive
 def at_most(x: Array, limit: float) -> Array:
     """min(x, limit); the slope is 1 up to the limit, the limit itself included, and 0 above."""
-    return numpy.minimum(x, limit)
+    return np.minimum(x, limit)
 
 
 defvjp(at_most, lambda ans, x, limit: lambda g: g * (x <= limit), argnums=[0])
@@ -71,18 +72,17 @@ def natural_values(parameters: Parameters, reading: Reading, t_max: float) -> Pa
         The same, and 'alpha' … 'sigma_s'; nothing is added where θ is held as it is.
     """
     values = dict(parameters)
-    for name in PARAMETERS:
-        held = held_name(name, reading)
+    free, variance = reading.parameterisation == "softplus", reading.noise_parameter == "variance"
+    for name, held in zip(PARAMETERS, held_names(reading), strict=True):
         if held == name:
             continue
         value = parameters[held]
-        if reading.parameterisation == "softplus":
+        if free:
             value = softplus(value)
-            limit = upper_limit(name, t_max)
-            if limit is not None:
-                value = at_most(value, limit)
-        if reading.noise_parameter == "variance" and name in NOISE:
-            if reading.parameterisation == "softplus":
+            if name not in NOISE:
+                value = at_most(value, upper_limit(name, t_max))
+        if variance and name in NOISE:
+            if free:
                 value = named(value, NOISE[name])
             value = np.sqrt(value)
         values[name] = named(value, name)
@@ -96,7 +96,14 @@ def upper_limit(name: str, t_max: float) -> float | None:
     return t_max if name == "switch_time" else LARGEST_RATE
 
 
-def held_values(natural: Mapping[str, numpy.ndarray], reading: Reading) -> Parameters:
+@lru_cache(maxsize=64)
+def upper_limits(t_max: float) -> tuple[float, ...]:
+    """The same of all of `quantities.PARAMETERS`, infinite where there is none."""
+    limits = (upper_limit(name, t_max) for name in PARAMETERS)
+    return tuple(np.inf if limit is None else limit for limit in limits)
+
+
+def held_values(natural: Mapping[str, np.ndarray], reading: Reading) -> Parameters:
     """The values to hold so that θ is as given: softplus undone, a variance from its root.
 
     Args:
@@ -107,7 +114,7 @@ def held_values(natural: Mapping[str, numpy.ndarray], reading: Reading) -> Param
         By the names of `held_names`.
 
     Example:
-        >>> natural = dict.fromkeys(PARAMETERS, numpy.array([0.5]))
+        >>> natural = dict.fromkeys(PARAMETERS, np.array([0.5]))
         >>> free = held_values(natural, Reading(parameterisation="softplus"))
         >>> print(softplus(free["beta_free"]).round(12))
         [0.5]
@@ -118,7 +125,7 @@ def held_values(natural: Mapping[str, numpy.ndarray], reading: Reading) -> Param
         if reading.noise_parameter == "variance" and name in NOISE:
             value = value**2
         if reading.parameterisation == "softplus":
-            value = value + numpy.log(-numpy.expm1(-value))  # log(e^y − 1) without overflow
+            value = value + np.log(-np.expm1(-value))  # log(e^y − 1) without overflow
         held[held_name(name, reading)] = value
     return held
 
@@ -135,16 +142,16 @@ def domain(name: str, t_max: float) -> tuple[float, float]:
         time lie between 0 and t_max; a free value may be any number.
     """
     if name.endswith("_free"):
-        return -numpy.inf, numpy.inf
-    lowest = float(numpy.nextafter(0.0, -1.0)) if name == "alpha" else 0.0
-    return lowest, t_max if name == "switch_time" else numpy.inf
+        return -np.inf, np.inf
+    lowest = float(np.nextafter(0.0, -1.0)) if name == "alpha" else 0.0
+    return lowest, t_max if name == "switch_time" else np.inf
 
 
-def outside_domain(name: str, values: numpy.ndarray, t_max: float) -> numpy.ndarray:
+def outside_domain(name: str, values: np.ndarray, t_max: float) -> np.ndarray:
     """Which values of θ, as held under this name, the model cannot use.
 
     Example:
-        >>> outside_domain("beta", numpy.array([0.1, 0.0, -1.0]), 20.0).tolist()
+        >>> outside_domain("beta", np.array([0.1, 0.0, -1.0]), 20.0).tolist()
         [False, True, True]
     """
     lowest, highest = domain(name, t_max)

@@ -32,11 +32,12 @@ to term, and each entry takes as many as its own x wants, or goes on until a ter
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from itertools import pairwise
 
 import numpy as np
 
-from velotrace.model.special import in_chunks
+from velotrace.model.special import FEW, in_chunks
 
 _BINOMIAL = 4.0
 """The binomial series serves x ≤ 1/2, b ≤ 4. There, (1−b)_n/n! is 3 at most, and the signs, which
@@ -44,11 +45,16 @@ alternate while n < b, cost a factor ((1 + x)/(1 − x))^3 ≤ 27 at most.
 """
 
 _TERMS = (6, 9, 13, 18, 25, 33, 42)
-_SERVED = tuple((terms * 2.0**-47) ** (1.0 / terms) for terms in _TERMS[:-1])
+_SERVED = np.array([(terms * 2.0**-47) ** (1.0 / terms) for terms in _TERMS[:-1]])
 """How many of its terms are enough, and up to which x: N where x^N/N = 2^-47."""
 
-_FEW = 256
-"""Up to so many entries, calling an operation takes longer than its numbers do."""
+_LAST = np.array(_TERMS) - 2
+"""The row of the last of them, where the first row is n = 1."""
+
+_SMALLEST = float(np.finfo(np.float64).tiny)
+"""What a draw of 0 is read as."""
+
+_Form = Callable[..., np.ndarray]
 
 _SHAPE, _REACH = 20.0, 3.0
 """The lower series serves x ≤ 1/2, a ≤ 20, x (a+b) ≤ a + 3; the upper one the same of y and b.
@@ -89,26 +95,33 @@ def log_slope(
     Returns:
         h, same shape.
     """
-    x = np.maximum(x, np.finfo(np.float64).tiny)
+    x = np.maximum(x, _SMALLEST)
     lower = x <= 0.5
     short = lower & (b <= _BINOMIAL)
-    near, own = np.minimum(x, y), np.where(lower, a, b)
-    beyond = ~short & ((own > _SHAPE) | (near * (a + b) > own + _REACH))
-    small_b = ~(lower | beyond) & (b < _SMALL_B)
-    series = ~(short | beyond | small_b)
-    forms = (
-        (series & lower, _lower_series),
-        (series & ~lower, _upper_series),
-        (small_b, _small_b_series),
-        (beyond, _tail_integral),
-        (short, _binomial_series),
-    )
-    h = np.empty_like(x)
-    for chosen, form in forms:
+    h, arguments = np.empty_like(x), np.array((x, y, a, b, increase))
+    for chosen, form in ((short, _binomial_series), *_longer_forms(short, lower, x, y, a, b)):
         index = chosen.nonzero()[0]
         if index.size:
-            h[index] = form(*(values.take(index) for values in (x, y, a, b, increase)))
+            h[index] = form(*arguments.take(index, axis=1))
     return h
+
+
+def _longer_forms(
+    short: np.ndarray, lower: np.ndarray, x: np.ndarray, y: np.ndarray, a: np.ndarray, b: np.ndarray
+) -> tuple[tuple[np.ndarray, _Form], ...]:
+    """Which form suits each of the entries that the binomial series does not."""
+    near, own = np.minimum(x, y), np.where(lower, a, b)
+    rest = ~short
+    beyond = rest & ((own > _SHAPE) | (near * (a + b) > own + _REACH))
+    rest &= ~beyond
+    upper = rest & ~lower
+    small_b = upper & (b < _SMALL_B)
+    return (
+        (rest & lower, _lower_series),
+        (upper & ~small_b, _upper_series),
+        (small_b, _small_b_series),
+        (beyond, _tail_integral),
+    )
 
 
 def _binomial_series(
@@ -122,10 +135,10 @@ def _binomial_series(
     level = bracket - 1.0 / a  # L
     scale = np.exp(-b * np.log1p(-x))
     coefficient, h, x_b = np.ones_like(x), bracket / a, x * b
-    if x.size < _FEW:  # quicker all at once; each takes the sum that it wants
-        stage = np.searchsorted(_SERVED, x)
+    if x.size < FEW:  # quicker all at once; each takes the sum that it wants
+        last = _LAST.take(np.searchsorted(_SERVED, x))
         _, sums = _binomial_terms(1, _TERMS[-1], x, x_b, a, level, coefficient, h)
-        return sums[np.take(_TERMS, stage) - 2, np.arange(x.size)] * scale
+        return sums[last, np.arange(x.size)] * scale
     stage = sum((x > served).view(np.uint8) for served in _SERVED)
     order = np.argsort(stage, kind="stable")  # the quick ones first, to be left behind
     starts = np.searchsorted(stage[order], np.arange(len(_TERMS)))
@@ -194,15 +207,16 @@ def _series(
     p (N + n − 1)/(A + n). Sums and products go from term to term and end where terms no longer
     change them, so that no entry's result depends on which others it is computed with.
     """
-    order = np.argsort(near)  # the quick to converge first, to be left behind block by block
-    near, own, total, bracket = (values.take(order) for values in (near, own, total, bracket))
-    excess = None if excess is None else excess.take(order)
+    order = None if near.size < FEW else np.argsort(near)
+    if order is not None:  # the quick to converge first, to be left behind block by block
+        near, own, total, bracket = (values.take(order) for values in (near, own, total, bracket))
+        excess = None if excess is None else excess.take(order)
     size = np.abs(bracket)
     coefficient = 1.0 / own
     h = coefficient * bracket
     space = np.empty((3, max(_BLOCK, 4 * h.size)))
     done, n = 0, 1
-    while done < h.size:
+    while True:
         left = h.size - done
         rows = max(4, min(_BLOCK // left, 64))
         terms, steps_of_bracket, ratios = space[:, : rows * left].reshape(3, rows, left)
@@ -227,10 +241,14 @@ def _series(
         h[done:] = terms[-1]
         last = ratios[-1] * (size[done:] + np.abs(steps_of_bracket[-1]))
         unfinished = (last > _RESOLUTION * h[done:]).nonzero()[0]
-        finished = unfinished[0] if unfinished.size else left
+        if not unfinished.size:
+            break
+        finished = 0 if order is None else unfinished[0]
         coefficient = ratios[-1, finished:].copy()
         bracket = steps_of_bracket[-1, finished:].copy()
         done, n = done + finished, n + rows
+    if order is None:
+        return h
     result = np.empty_like(h)
     result[order] = h
     return result

@@ -266,7 +266,8 @@ def switch_penalty(start: States, iteration: Iteration) -> Array:
 
 def over_cells(x: Array, reading: Reading) -> Array:
     """Sum or mean of a value of shape (cell,)."""
-    return x.sum(axis=-1) if reading.reduction == "sum" else x.mean(axis=-1)
+    total = x.sum(axis=-1)
+    return total if reading.reduction == "sum" else total / x.shape[-1]
 
 
 def over_genes(x: Array) -> Array:

@@ -13,6 +13,8 @@ their proportions. With y = 1 − x and w = x^a y^b / B(a, b) = x y pdf, all res
 
 from __future__ import annotations
 
+from functools import cache
+
 import numpy as np
 
 from velotrace.model.log_slope import CHUNK, log_slope
@@ -97,7 +99,7 @@ def dirichlet_pullback_log(
             f"they have {pi.shape}, {concentration.shape}, {upstream.shape}"
         )
     _check_positive("concentration", concentration)
-    others = 1.0 - np.eye(pi.shape[-1])  # x @ others sums the others, without the loss of 1 − x
+    others = _others(pi.shape[-1])
     complement, rest = pi @ others, concentration @ others
     increase = digamma_increase(concentration + 1.0, rest)
     h = in_chunks(log_slope, CHUNK, pi, complement, concentration, rest, increase)
@@ -123,6 +125,12 @@ def dirichlet_pullback(
     return dirichlet_pullback_log(pi, concentration, np.multiply(pi, upstream))
 
 
+@cache
+def _others(components: int) -> np.ndarray:
+    """x @ this is the sum of the other components, without the loss of digits in 1 − x."""
+    return 1.0 - np.eye(components)
+
+
 def _check_positive(name: str, values: np.ndarray) -> None:
-    if not np.all(values > 0.0):
+    if not np.minimum.reduce(values, axis=None, initial=np.inf) > 0.0:
         raise ValueError(f"{name} must be positive; the smallest given is {values.min()}")

@@ -105,8 +105,8 @@ def draw_pis(
         drawn.standard_gamma(concentration[run] + 1.0, out=variate[run])
     uniform = 1.0 - uniform  # in (0, 1]
     log_gamma = np.log(variate) + np.log(uniform) / concentration
-    gamma = np.exp(log_gamma - np.max(log_gamma, axis=-1, keepdims=True))
-    return np.maximum(gamma / np.sum(gamma, axis=-1, keepdims=True), SMALLEST)
+    gamma = np.exp(log_gamma - np.maximum.reduce(log_gamma, axis=-1, keepdims=True))
+    return np.maximum(gamma / np.add.reduce(gamma, axis=-1, keepdims=True), SMALLEST)
 
 
 def draw_state(seed: int, step: int, pi: np.ndarray) -> np.ndarray:

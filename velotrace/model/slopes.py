@@ -15,7 +15,10 @@ Array = np.ndarray
 
 
 class Decay:
-    """e^(−βt), e^(−γt), Q = (e^(−γt) − e^(−βt))/(γ − β), and Q's slopes in β, γ and t.
+    """What (3) to (8) are made of at some times, and how it moves with β, γ and t.
+
+    e^(−βt), e^(−γt), U = (1 − e^(−βt))/β, S = (1 − e^(−γt))/γ and their slopes in β and γ;
+    Q = (e^(−γt) − e^(−βt))/(γ − β) and its slopes.
 
     With m = min(β, γ), x = −|γ − β|t and E = exprel: Q = −t e^(−mt) E(x). The larger rate has the
     slope t² e^(−mt) E′(x), the smaller one t² e^(−mt) (E(x) − E′(x)); both are ½ t² e^(−βt) at
@@ -25,42 +28,55 @@ class Decay:
         time: t.
         fast: e^(−βt).
         slow: e^(−γt).
+        grown_u: U.
+        grown_s: S.
+        grown_u_beta: ∂U/∂β.
+        grown_s_gamma: ∂S/∂γ.
         q: Q.
         q_beta: ∂Q/∂β.
         q_gamma: ∂Q/∂γ.
         rise: e^(−γt) + ∂Q/∂t.
     """
 
-    __slots__ = ("fast", "q", "q_beta", "q_gamma", "rise", "slow", "time")
+    __slots__ = (
+        "fast", "grown_s", "grown_s_gamma", "grown_u", "grown_u_beta", "q", "q_beta", "q_gamma",
+        "rise", "slow", "time",
+    )  # fmt: skip
 
     def __init__(self, beta: Array, gamma: Array, time: Array, form: Denominator):
         self.time = time
-        self.fast, self.slow = np.exp(-beta * time), np.exp(-gamma * time)
+        rates = np.array([beta, gamma]).reshape(2, *time[..., :1, :].shape)
+        lost = -rates * time
+        decays, grown = np.exp(lost), np.expm1(lost) / -rates
+        slopes = (time * decays - grown) / rates
+        self.fast, self.slow = decays
+        self.grown_u, self.grown_s = grown
+        self.grown_u_beta, self.grown_s_gamma = slopes
         gap = gamma - beta
-        decayed = time * np.exp(-np.minimum(beta, gamma) * time)  # t e^(−mt)
         x = -np.abs(gap) * time
         ratio, slope = exprel(x), exprel_slope(x)
+        decayed = time * np.maximum(self.fast, self.slow)  # t e^(−mt)
         self.q = -decayed * ratio
         longer = time * decayed
         larger, smaller = longer * slope, longer * (ratio - slope)
-        beta_smaller = (gap >= 0.0).astype(np.float64)
-        gamma_smaller = 1.0 - beta_smaller
-        self.q_beta = beta_smaller * smaller + gamma_smaller * larger
-        self.q_gamma = beta_smaller * larger + gamma_smaller * smaller
+        beta_smaller = gap >= 0.0
+        self.q_beta = np.where(beta_smaller, smaller, larger)
+        self.q_gamma = np.where(beta_smaller, larger, smaller)
         self.rise = -beta * self.q
         if form == "eps":  # scvi-tools: the exact quotient times gap / (gap + 1e-6)
-            share, rest = gap / (gap + SCVI_EPS), SCVI_EPS / (gap + SCVI_EPS)
-            of_share = self.q * rest / (gap + SCVI_EPS)
+            widened = gap + SCVI_EPS
+            share, rest = gap / widened, SCVI_EPS / widened
+            of_share = self.q * (rest / widened)
             self.q_beta = self.q_beta * share - of_share
             self.q_gamma = self.q_gamma * share + of_share
             self.rise = self.slow * rest + self.rise * share
             self.q = self.q * share
 
-    def part(self, index: int) -> Decay:
-        """One of several times that were stacked in front."""
+    def cells(self, which: slice) -> Decay:
+        """Some of the times, which are counted along the axis of cells."""
         part = object.__new__(Decay)
         for name in self.__slots__:
-            setattr(part, name, getattr(self, name)[index])
+            setattr(part, name, getattr(self, name)[..., which, :])
         return part
 
 
@@ -69,18 +85,15 @@ def induction_slopes(
 ) -> tuple[Array, Array, Array, Array]:
     """Adjoints of α, β, γ and t from those of (3) and (4).
 
-    With A = 1 − e^(−βt), C = 1 − e^(−γt), Q = (e^(−γt) − e^(−βt))/(γ − β):
-    u = αA/β and s = α(C/γ + Q), so ∂u/∂t = αe^(−βt), ∂s/∂t = α(e^(−γt) + ∂Q/∂t) = −αβQ.
+    u = αU and s = α(S + Q), so ∂u/∂t = αe^(−βt), ∂s/∂t = α(e^(−γt) + ∂Q/∂t) = −αβQ.
 
     Returns:
         Shape (cell, gene) each, not yet summed over cells.
     """
-    time, fast, slow = decay.time, decay.fast, decay.slow
-    grown_u, grown_s = -np.expm1(-beta * time) / beta, -np.expm1(-gamma * time) / gamma
-    d_alpha = of_u * grown_u + of_s * (grown_s + decay.q)
-    d_beta = alpha * (of_u * (time * fast - grown_u) / beta + of_s * decay.q_beta)
-    d_gamma = alpha * of_s * ((time * slow - grown_s) / gamma + decay.q_gamma)
-    d_time = alpha * (of_u * fast + of_s * decay.rise)
+    d_alpha = of_u * decay.grown_u + of_s * (decay.grown_s + decay.q)
+    d_beta = alpha * (of_u * decay.grown_u_beta + of_s * decay.q_beta)
+    d_gamma = alpha * of_s * (decay.grown_s_gamma + decay.q_gamma)
+    d_time = alpha * (of_u * decay.fast + of_s * decay.rise)
     return d_alpha, d_beta, d_gamma, d_time
 
 
@@ -94,11 +107,10 @@ def repression_slopes(
     Returns:
         Shape (cell, gene) each, not yet summed over cells.
     """
-    since, fast, slow = decay.time, decay.fast, decay.slow
-    d_u_0 = of_u * fast - of_s * beta * decay.q
-    d_s_0 = of_s * slow
-    d_beta = -u_0 * (of_u * since * fast + of_s * (decay.q + beta * decay.q_beta))
-    d_gamma = -of_s * (s_0 * since * slow + beta * u_0 * decay.q_gamma)
-    of_q_time = of_s * (decay.rise - slow)
-    d_since = -beta * u_0 * (of_u * fast + of_q_time) - gamma * s_0 * of_s * slow
+    since, through_u, d_s_0 = decay.time, of_u * decay.fast, of_s * decay.slow
+    lost_u, through_s = beta * u_0, s_0 * d_s_0
+    d_u_0 = through_u - beta * (of_s * decay.q)
+    d_beta = -u_0 * (since * through_u + of_s * (decay.q + beta * decay.q_beta))
+    d_gamma = -since * through_s - lost_u * (of_s * decay.q_gamma)
+    d_since = -lost_u * (through_u + of_s * (decay.rise - decay.slow)) - gamma * through_s
     return d_u_0, d_s_0, d_beta, d_gamma, d_since
