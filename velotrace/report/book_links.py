@@ -8,13 +8,14 @@ from typing import Any
 from velotrace.quantities import VOCABULARY, Quantity
 from velotrace.report.atlas import Place, of_page, of_value
 from velotrace.report.book_tables import markdown, shown
+from velotrace.report.formula_breaks import WIDEST, broken, visible
 from velotrace.report.steps import steps
 from velotrace.report.worked import Worked
 from velotrace.report.worked import worked as components
 from velotrace.walkthrough import Trace
 
-WIDEST = 400
-"""Characters of LaTeX from which on a formula stands on a line of its own."""
+WIDE = 20
+"""Visible characters from which on a symbol stands on a line of its own."""
 
 
 def worked(trace: Trace, *names: str, cell: str = "Cell 1", gene: str = "A", **at: Any) -> str:
@@ -63,11 +64,14 @@ def _aligned(quantity: Quantity, one: Worked) -> str:
     if "×" in value:  # a power of ten, as a formula has it
         digits, _, power = f"{one.value:.6g}".partition("e")
         value = rf"{digits}\cdot 10^{{{int(power)}}}"
-    lines = [
-        f"{quantity.symbol} &= {one.latex}",
-        f"&= {one.latex_numbers}",
-        f"&= {value.replace('−', '-')}",
-    ]
+    symbol, value = quantity.symbol, value.replace("−", "-")
+    alone = visible(symbol) > WIDE
+    room = WIDEST - (0 if alone else visible(symbol))
+    lines = [f"&{symbol}"] if alone else []
+    for n, side in enumerate((one.latex, one.latex_numbers, value)):
+        first, *more = broken(side, room)
+        lines.append(f"{'' if alone or n else symbol} &= {first}".strip())
+        lines.extend(rf"&\quad {{}}{line}" for line in more)
     return "$$\n\\begin{aligned}\n" + " \\\\\n".join(lines) + "\n\\end{aligned}\n$$"
 
 
