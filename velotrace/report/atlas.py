@@ -523,7 +523,26 @@ _SCVI = (
     ),
 )
 
-ATLAS = (*_FORWARD, *_BACKWARD, *_DIVERGENCES, *_ENGINE, *_SCVI)
+_QUESTIONS = (
+    Place(
+        "eq-clock",
+        "questions",
+        "another clock",
+        ("studies.recovery.scale_table",),
+        ("loss", "velocity"),
+        (*RATES, "switch_time", "time_induction", "time_repression"),
+    ),
+    Place(
+        "eq-line",
+        "questions",
+        "on which side of the line a velocity is positive",
+        ("model.kinetics.velocity",),
+        ("velocity",),
+        ("beta", "gamma", "u_bar", "s_bar"),
+    ),
+)
+
+ATLAS = (*_FORWARD, *_BACKWARD, *_DIVERGENCES, *_ENGINE, *_SCVI, *_QUESTIONS)
 """Every labelled equation, in the order of the book."""
 
 
