@@ -145,5 +145,5 @@ def in_numbers(*lines: str, **numbers: float) -> str:
         before, name = found.groups(default="")
         return before + in_latex(float(numbers[name]), bare=bool(before))
 
-    body = re.sub(r"(= *|\\leftarrow *)?<(\w+)>", number_of, body)
+    body = re.sub(r"(= *|\\leftarrow *|\^\{)?<(\w+)>", number_of, body)
     return f"$$\n\\begin{{aligned}}\n{body}\n\\end{{aligned}}\n$$"
