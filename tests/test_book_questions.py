@@ -127,7 +127,7 @@ def test_figures_are_drawn(fit: ask.Fit, walkthrough: velotrace.Trace) -> None:
     import matplotlib.pyplot as plt
 
     left, right = draw.penalty_course(fit).axes
-    assert len(left.lines[0].get_ydata()) == len(right.lines[0].get_ydata()) == 60
+    assert [np.size(panel.lines[0].get_ydata()) for panel in (left, right)] == [60, 60]
     portraits = draw.directions(fit, "A", {"first": 0, "second": 1}).axes
     assert [panel.get_title() for panel in portraits] == ["first", "second"]
     texts = [text.get_text() for text in autoencoder(walkthrough).axes[0].texts]

@@ -91,7 +91,7 @@ def autoencoder(trace: Trace) -> Figure:
 
 
 def _box(panel: Axes, x: float, y: float, width: float, text: str, colour: str) -> None:
-    style: dict[str, Any] = {"boxstyle": "round,pad=0.35", "fc": "white", "ec": colour, "lw": 1.6}
+    style: dict[str, Any] = {"boxstyle": "round,pad=0.35", "fc": "none", "ec": colour, "lw": 1.6}
     from matplotlib.patches import FancyBboxPatch
 
     height = 0.9 if "\n" in text else 0.4
