@@ -1,0 +1,122 @@
+"""Equations of the backward pass, the update, training and readings."""
+
+from __future__ import annotations
+
+from velotrace.report.atlas.places import FREE, NOISE, RATES, THETA, Place
+
+BACKWARD = (
+    Place(
+        "eq-chain",
+        "backward",
+        "the chain rule",
+        ("tape.recording.record", "model.adjoint.backward"),
+        ("loss",),
+    ),
+    Place(
+        "eq-back-likelihood",
+        "backward",
+        "adjoints of predictions and noise",
+        ("model.adjoint.backward",),
+        ("u_bar", "s_bar", *NOISE),
+        ("unspliced", "spliced"),
+    ),
+    Place(
+        "eq-alpha",
+        "chainrule",
+        "the adjoint of a transcription rate",
+        ("model.adjoint.backward", "attribution.explanation.explain"),
+        ("alpha",),
+        ("u_bar", "s_bar", "u_switch", "s_switch"),
+    ),
+    Place(
+        "eq-alpha-density",
+        "chainrule",
+        "from a log density to its prediction",
+        ("model.adjoint.backward", "attribution.edges.edges_between"),
+        ("u_bar", "s_bar"),
+        ("log_density_u", "log_density_s"),
+    ),
+    Place(
+        "eq-alpha-kinetics",
+        "chainrule",
+        "from the predictions to α",
+        ("model.slopes.induction_slopes",),
+        ("alpha",),
+        ("u_bar", "s_bar"),
+    ),
+    Place(
+        "eq-back-z",
+        "reparameterisation",
+        "through the draw of z",
+        ("model.adjoint.backward",),
+        ("mu_z", "log_var_z"),
+        ("z", "epsilon_z"),
+    ),
+    Place(
+        "eq-back-kl",
+        "reparameterisation",
+        "the divergence's own pull",
+        ("model.adjoint.backward",),
+        ("mu_z", "log_var_z"),
+        ("kl_z",),
+    ),
+    Place(
+        "eq-no-path",
+        "nopath",
+        "all that reaches the concentrations",
+        ("model.adjoint.backward", "attribution.reasons.why_no_path"),
+        ("concentration",),
+        ("kl_pi", "reconstruction", "state", "pi"),
+    ),
+    Place(
+        "eq-difference",
+        "certificates",
+        "a derivative from four losses",
+        ("certificates.differences.differentiate",),
+        ("loss",),
+    ),
+    Place(
+        "eq-difference-bound",
+        "certificates",
+        "how far that may be off",
+        ("certificates.certify.certify", "certificates.differences.noise_of"),
+        ("loss",),
+    ),
+    Place(
+        "eq-sgd",
+        "update",
+        "gradient descent",
+        ("learning.optimisers.sgd_step",),
+        THETA,
+    ),
+    Place(
+        "eq-adam",
+        "update",
+        "Adam",
+        ("learning.optimisers.adam_step",),
+        THETA,
+    ),
+    Place(
+        "eq-latent-time",
+        "evolution",
+        "latent time of a cell and gene",
+        ("learning.results.derived", "learning.results.posterior"),
+        ("time_induction", "time_repression", "switch_time", "pi"),
+    ),
+    Place(
+        "eq-scale",
+        "simulated",
+        "the same curves on another clock",
+        ("studies.recovery.scaled", "studies.recovery.scale_table"),
+        ("u_bar", "s_bar"),
+        (*RATES, "time_induction"),
+    ),
+    Place(
+        "eq-free",
+        "readings",
+        "free values in the place of θ",
+        ("model.holding.natural_values", "model.holding.held_values"),
+        FREE,
+        ("variance_u", "variance_s", *THETA),
+    ),
+)

@@ -1,0 +1,220 @@
+"""Equations of the chapters that go into depth, in the order of the book."""
+
+from __future__ import annotations
+
+from velotrace.report.atlas.places import KL_PI, RATES, Place
+
+SCVI = (
+    Place(
+        "eq-scvi-weights",
+        "scvi",
+        "weights of the networks",
+        ("report.scvi_settings.network_weights", "model.networks.network_widths"),
+        ("mu_z", "log_var_z", "concentration", "rho_induction", "rho_repression"),
+    ),
+    Place(
+        "eq-scvi-minmax",
+        "scvi",
+        "min–max scaling of the data",
+        ("report.scvi_settings.stretch",),
+        ("unspliced", "spliced"),
+    ),
+    Place(
+        "eq-scvi-scaled",
+        "scvi",
+        "how scaled RNA changes",
+        ("report.scvi_settings.stretch", "model.kinetics.velocity"),
+        ("velocity",),
+        RATES,
+    ),
+    Place(
+        "eq-scvi-warmup",
+        "scvi",
+        "weights that change over training",
+        ("model.readings.in_force",),
+        ("loss",),
+        ("kl_z", "switch_penalty"),
+    ),
+    Place(
+        "eq-scvi-steps",
+        "scvi",
+        "steps of an epoch",
+        ("report.scvi_settings.steps_an_epoch", "learning.training.batches_of"),
+        ("loss",),
+    ),
+    Place(
+        "eq-scvi-velocity",
+        "scvi",
+        "velocity with the states summed out",
+        ("model.objective.velocity",),
+        ("velocity",),
+        ("pi", "u_bar", "s_bar", "beta", "gamma"),
+    ),
+    Place(
+        "eq-scvi-time",
+        "scvi",
+        "latent time without the end",
+        ("report.scvi_figures.time_without_the_end", "learning.results.derived"),
+        ("time_induction", "time_repression", "switch_time", "pi"),
+    ),
+    Place(
+        "eq-scvi-clock",
+        "scvi",
+        "one clock for all genes",
+        ("studies.recovery.scaled",),
+        ("time_induction", "time_repression", "velocity"),
+        RATES,
+    ),
+)
+
+DIVERGENCES = (
+    Place(
+        "eq-kl-bound",
+        "kl",
+        "why it is never negative",
+        ("studies.divergences.drawn_logs",),
+        ("kl_z", "kl_pi"),
+        ("z",),
+    ),
+    Place(
+        "eq-evidence",
+        "kl",
+        "the evidence, taken apart",
+        ("studies.divergences.evidence",),
+        ("kl_pi",),
+        ("log_density_u", "log_density_s", "concentration"),
+    ),
+    Place(
+        "eq-elbo",
+        "kl",
+        "the evidence lower bound",
+        ("model.objective.loss",),
+        ("reconstruction", "kl_z", "kl_pi"),
+        ("log_likelihood",),
+    ),
+    Place(
+        "eq-kl-z-q",
+        "kl",
+        "the mean log density under the posterior",
+        ("studies.divergences.normal_by_integration",),
+        ("kl_z_log_det", "kl_z_dimension"),
+        ("log_var_z",),
+    ),
+    Place(
+        "eq-kl-z-p",
+        "kl",
+        "the mean log density under the prior",
+        ("studies.divergences.normal_by_integration",),
+        ("kl_z_trace", "kl_z_mean"),
+        ("mu_z", "log_var_z"),
+    ),
+    Place(
+        "eq-kl-z-slopes",
+        "kl",
+        "its slopes",
+        ("model.adjoint.backward", "studies.divergences.quotients"),
+        ("mu_z", "log_var_z"),
+        ("kl_z",),
+    ),
+    Place(
+        "eq-dirichlet-density",
+        "kl-dirichlet",
+        "density and log normaliser",
+        ("studies.divergences.log_normaliser",),
+        ("kl_pi_normaliser", "kl_pi_log_gamma"),
+        ("pi", "concentration"),
+    ),
+    Place(
+        "eq-dirichlet-mean-log",
+        "kl-dirichlet",
+        "the mean log probabilities",
+        ("studies.divergences.mean_logs",),
+        ("kl_pi_digamma",),
+        ("pi", "concentration"),
+    ),
+    Place(
+        "eq-dirichlet-covariance",
+        "kl-dirichlet",
+        "their covariances",
+        ("model.special.trigamma",),
+        ("concentration",),
+        ("pi",),
+    ),
+    Place(
+        "eq-kl-pi-gap",
+        "kl-dirichlet",
+        "the divergence, from log normalisers",
+        ("model.distributions.kl_dirichlet_terms",),
+        KL_PI,
+        ("concentration",),
+    ),
+    Place(
+        "eq-kl-pi-printed",
+        "kl-dirichlet",
+        "what doc (2) has instead",
+        ("claims.document.kl_dirichlet", "report.book_divergences.printed"),
+        ("kl_pi_normaliser", "kl_pi_log_gamma"),
+        ("concentration",),
+    ),
+    Place(
+        "eq-kl-pi-sticks",
+        "kl-dirichlet",
+        "the same as three Betas",
+        ("studies.divergences.divergences_of_sticks",),
+        ("kl_pi",),
+        ("concentration",),
+    ),
+    Place(
+        "eq-kl-pi-slope",
+        "kl-dirichlet",
+        "its slopes",
+        ("studies.divergences.slope_parts", "model.adjoint.backward"),
+        ("concentration",),
+        ("kl_pi",),
+    ),
+)
+
+TAPE = (
+    Place(
+        "eq-tape-contribution",
+        "tape",
+        "what flows back along an edge",
+        ("tape.recording.record", "report.tape_figures.local_derivative"),
+        ("alpha", "beta"),
+        ("u_bar", "s_bar", "u_switch"),
+    ),
+    Place(
+        "eq-tape-broadcast",
+        "tape",
+        "sums over cells, by broadcasting",
+        ("tape.recording.record",),
+        ("alpha", "beta", "gamma"),
+        ("time_induction",),
+    ),
+    Place(
+        "eq-tape-difference",
+        "tape",
+        "a difference quotient of any value",
+        ("tape.recording.evaluate", "certificates.differences.differentiate"),
+        ("u_bar",),
+    ),
+)
+
+QUESTIONS = (
+    Place(
+        "eq-clock",
+        "questions",
+        "another clock",
+        ("studies.recovery.scale_table",),
+        ("loss", "velocity"),
+        (*RATES, "switch_time", "time_induction", "time_repression"),
+    ),
+    Place(
+        "eq-line",
+        "questions",
+        "on which side of the line a velocity is positive",
+        ("model.kinetics.velocity",),
+        ("velocity",),
+        ("beta", "gamma", "u_bar", "s_bar"),
+    ),
+)
