@@ -115,9 +115,9 @@ def divided(made: Fit) -> np.ndarray:
 
 def used_dimensions(made: Fit) -> np.ndarray:
     """How many latent dimensions hold more than `USED` nat of KL_z on average, by seed."""
-    mean, log_var = made.results["mu_z"], made.results["log_var_z"]
-    each: xarray.DataArray = 0.5 * (np.exp(log_var) + mean**2 - log_var - 1.0)
-    return np.asarray((each.mean(dim="cell") > USED).sum(dim="latent"))
+    mean, log_var = (made.results[name].to_numpy() for name in ("mu_z", "log_var_z"))
+    each = 0.5 * (np.exp(log_var) + mean**2 - log_var - 1.0)
+    return np.asarray((each.mean(axis=1) > USED).sum(axis=-1))
 
 
 def outcomes_table(fits: dict[str, Fit], gene: str) -> pd.DataFrame:
