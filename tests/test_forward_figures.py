@@ -149,6 +149,7 @@ def test_the_bars_sum_to_the_loss(trace: velotrace.Trace) -> None:
 
 
 def numbers(latex: str) -> list[float]:
+    latex = latex.replace("[4pt]", "")  # room between lines
     return [float(x) for x in re.findall(r"-?\d+\.?\d*(?:e-?\d+)?", latex)]
 
 

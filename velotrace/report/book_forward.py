@@ -12,7 +12,7 @@ import numpy as np
 
 from velotrace.data import highest_cells
 from velotrace.model.networks import initial_limit
-from velotrace.report.formula_breaks import broken
+from velotrace.report.formula_breaks import aligned, broken
 from velotrace.walkthrough import Trace
 
 DIGITS = 4
@@ -27,7 +27,7 @@ def between_extremes(trace: Trace, cell: str, gene: str) -> str:
         >>> print(between_extremes(trace(), "Cell 1", "A"))
         $$
         \begin{aligned}
-        \frac{u-\min u}{\max u-\min u} &= \frac{0.8-0.1}{0.9-0.1} \\
+        \frac{u-\min u}{\max u-\min u} &= \frac{0.8-0.1}{0.9-0.1} \\[4pt]
          &= 0.875
         \end{aligned}
         $$
@@ -38,7 +38,7 @@ def between_extremes(trace: Trace, cell: str, gene: str) -> str:
     low, high = column.min(), column.max()
     numbers = rf"\frac{{{value:g}-{low:g}}}{{{high:g}-{low:g}}}"
     scaled = f"{(value - low) / (high - low):.6g}"
-    return _aligned(r"\frac{u-\min u}{\max u-\min u}", numbers, scaled)
+    return _sides(r"\frac{u-\min u}{\max u-\min u}", numbers, scaled)
 
 
 def median_of_highest(trace: Trace, gene: str) -> str:
@@ -54,13 +54,13 @@ def median_of_highest(trace: Trace, gene: str) -> str:
     medians = highest_cells(expression, count)
     highest = np.argsort(-expression.unspliced[:, g], kind="stable")[:count]
     u, s = expression.unspliced[highest, g], expression.spliced[highest, g]
-    return "$$\n\\begin{aligned}\n" + " \\\\\n".join(
+    return aligned(
         rf"{symbol} &= \operatorname{{median}}({x[0]:g},\, {x[1]:g}) = {made:.6g}"
         for symbol, x, made in (
             (rf"\alpha_{{{gene}1}} = u^*_{{{gene}}}", u, medians.unspliced[g]),
             (rf"s^*_{{{gene}}}", s, medians.spliced[g]),
         )
-    ) + "\n\\end{aligned}\n$$"  # fmt: skip
+    )
 
 
 def range_of_first_weights(trace: Trace, layer: str) -> str:
@@ -71,14 +71,14 @@ def range_of_first_weights(trace: Trace, layer: str) -> str:
         >>> print(range_of_first_weights(trace(), "encoder_z.0"))
         $$
         \begin{aligned}
-        \ell &= \sqrt{\frac{6}{6+16}} \\
+        \ell &= \sqrt{\frac{6}{6+16}} \\[4pt]
          &= 0.522233
         \end{aligned}
         $$
     """
     inputs, outputs = trace.tape[f"{layer}.W"].value.shape
     limit = initial_limit(trace.resolved.architecture.initialiser, inputs, outputs)
-    return _aligned(r"\ell", rf"\sqrt{{\frac{{6}}{{{inputs}+{outputs}}}}}", f"{limit:.6g}")
+    return _sides(r"\ell", rf"\sqrt{{\frac{{6}}{{{inputs}+{outputs}}}}}", f"{limit:.6g}")
 
 
 def hidden_unit(trace: Trace, cell: str, unit: int = 1) -> str:
@@ -98,7 +98,7 @@ def hidden_unit(trace: Trace, cell: str, unit: int = 1) -> str:
     made = tape["encoder_z.0.h"].value[n, unit - 1]
     symbols = rf"\tanh\Bigl(\textstyle\sum_i x_i\,W_{{i,{unit}}}+b_{unit}\Bigr)"
     numbers = rf"\tanh\left({inside}\right)"
-    return _aligned(f"h_{unit}", symbols, numbers, f"{made:.6g}")
+    return _sides(f"h_{unit}", symbols, numbers, f"{made:.6g}")
 
 
 def latent_output(trace: Trace, cell: str, latent: int = 1) -> str:
@@ -115,7 +115,7 @@ def latent_output(trace: Trace, cell: str, latent: int = 1) -> str:
     some = _products(hidden, weights, bias, most=3)
     made = tape["mu_z"].value[n, place]
     symbols = rf"\sum_j h_j\,W_{{j,{latent}}}+b_{latent}"
-    return _aligned(rf"\mu_{{z,{latent}}}", symbols, some, f"{made:.6g}")
+    return _sides(rf"\mu_{{z,{latent}}}", symbols, some, f"{made:.6g}")
 
 
 def _products(
@@ -134,7 +134,7 @@ def _bracketed(x: float) -> str:
     return text if x >= 0.0 else rf"\left({text}\right)"
 
 
-def _aligned(symbol: str, *sides: str) -> str:
+def _sides(symbol: str, *sides: str) -> str:
     lines: list[str] = []
     for side in sides:
         first, *more = broken(side)
@@ -142,4 +142,4 @@ def _aligned(symbol: str, *sides: str) -> str:
             f"{'' if lines else symbol} &= {first}",
             *(rf"&\quad {{}}{line}" for line in more),
         ]
-    return "$$\n\\begin{aligned}\n" + " \\\\\n".join(lines) + "\n\\end{aligned}\n$$"
+    return aligned(lines)

@@ -8,7 +8,7 @@ from typing import Any
 from velotrace.quantities import VOCABULARY, Quantity
 from velotrace.report.atlas import Place, of_page, of_value
 from velotrace.report.book_tables import markdown, shown
-from velotrace.report.formula_breaks import WIDEST, broken, visible
+from velotrace.report.formula_breaks import WIDEST, aligned, broken, visible
 from velotrace.report.steps import steps
 from velotrace.report.worked import Worked
 from velotrace.report.worked import worked as components
@@ -39,8 +39,8 @@ def worked(trace: Trace, *names: str, cell: str = "Cell 1", gene: str = "A", **a
         >>> print(worked(velotrace.trace(), "time_induction"))
         $$
         \begin{aligned}
-        t^{(1)} &= \rho^{(1)}\,t^s_g \\
-        &= 0.8\times 10 \\
+        t^{(1)} &= \rho^{(1)}\,t^s_g \\[4pt]
+        &= 0.8\times 10 \\[4pt]
         &= 8
         \end{aligned}
         $$
@@ -51,7 +51,7 @@ def worked(trace: Trace, *names: str, cell: str = "Cell 1", gene: str = "A", **a
         fitting = [one for one in components(trace, made[name], cell, gene) if _fits(one, at)]
         if not fitting or not fitting[0].latex:
             raise ValueError(f"{name} has no formula at {at or (cell, gene)}")
-        parts.append(_aligned(VOCABULARY[name], fitting[0]))
+        parts.append(_sides(VOCABULARY[name], fitting[0]))
     return "\n\n".join(parts)
 
 
@@ -59,7 +59,7 @@ def _fits(one: Worked, at: dict[str, Any]) -> bool:
     return all(one.at[dim] == label for dim, label in at.items() if dim in one.at)
 
 
-def _aligned(quantity: Quantity, one: Worked) -> str:
+def _sides(quantity: Quantity, one: Worked) -> str:
     value = shown(one.value)
     if "×" in value:  # a power of ten, as a formula has it
         digits, _, power = f"{one.value:.6g}".partition("e")
@@ -72,7 +72,7 @@ def _aligned(quantity: Quantity, one: Worked) -> str:
         first, *more = broken(side, room)
         lines.append(f"{'' if alone or n else symbol} &= {first}".strip())
         lines.extend(rf"&\quad {{}}{line}" for line in more)
-    return "$$\n\\begin{aligned}\n" + " \\\\\n".join(lines) + "\n\\end{aligned}\n$$"
+    return aligned(lines)
 
 
 def where(page: str) -> str:

@@ -11,6 +11,7 @@ import numpy as np
 from velotrace.certificates.differences import STEPS, noise_of, stacked_shape
 from velotrace.model.objective import loss
 from velotrace.report.figure_style import CELL, SPLICED, UNSPLICED, panels, symbol
+from velotrace.report.formula_breaks import aligned
 from velotrace.report.worked_edges import fraction, in_latex
 from velotrace.tape import Shift, evaluate
 from velotrace.walkthrough import Trace
@@ -116,7 +117,7 @@ def difference_in_numbers(trace: Trace, name: str, gene: str) -> str:
         rf"\left|D(h)-{fraction('loss', name)}\right| &= {short(abs(quotient - made.slope))}"
         rf"\ \le\ {short(float(made.bound[best]))}",
     ]
-    return "$$\n\\begin{aligned}\n" + " \\\\[4pt]\n".join(lines) + "\n\\end{aligned}\n$$"
+    return aligned(lines)
 
 
 def in_latex_long(value: float) -> str:

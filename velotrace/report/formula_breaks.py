@@ -7,6 +7,7 @@ within one. Brackets that a break cuts in two lose `\left` and `\right`, which m
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -26,6 +27,22 @@ class _Plus:
 
     at: int
     depth: int
+
+
+def aligned(lines: Iterable[str]) -> str:
+    r"""Lines of a formula as display maths, with room between them for fractions.
+
+    Example:
+        >>> print(aligned(["x &= 1 + 1", "&= 2"]))
+        $$
+        \begin{aligned}
+        x &= 1 + 1 \\[4pt]
+        &= 2
+        \end{aligned}
+        $$
+    """
+    body = " \\\\[4pt]\n".join(lines)
+    return f"$$\n\\begin{{aligned}}\n{body}\n\\end{{aligned}}\n$$"
 
 
 def visible(latex: str) -> int:

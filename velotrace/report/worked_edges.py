@@ -10,6 +10,7 @@ from velotrace.attribution.edges import edges_between
 from velotrace.attribution.expressions import parsed
 from velotrace.quantities import VOCABULARY
 from velotrace.report.blocks import number
+from velotrace.report.formula_breaks import aligned
 from velotrace.report.formula_latex import latex
 from velotrace.report.spelled import in_logs
 from velotrace.selection import dims_of, select
@@ -64,7 +65,7 @@ def worked_edge(
     product = f"{upstream}\\times {in_latex(row.local, bare=False)}"
     sent = [rf"{up}\cdot{slope} &= {product}", f"&= {in_latex(row.product)}"]
     lines = [f"{slope} {first}", *rest, *sent]
-    return "$$\n\\begin{aligned}\n" + " \\\\[4pt]\n".join(lines) + "\n\\end{aligned}\n$$"
+    return aligned(lines)
 
 
 def edge_row(trace: Trace, of: str, to: str, cell: str, gene: str, **at: Any) -> EdgeRow:
@@ -139,11 +140,9 @@ def in_numbers(*lines: str, **numbers: float) -> str:
         \end{aligned}
         $$
     """
-    body = " \\\\[4pt]\n".join(lines)
 
     def number_of(found: re.Match[str]) -> str:
         before, name = found.groups(default="")
         return before + in_latex(float(numbers[name]), bare=bool(before))
 
-    body = re.sub(r"(= *|\\leftarrow *|\^\{)?<(\w+)>", number_of, body)
-    return f"$$\n\\begin{{aligned}}\n{body}\n\\end{{aligned}}\n$$"
+    return aligned(re.sub(r"(= *|\\leftarrow *|\^\{)?<(\w+)>", number_of, line) for line in lines)
