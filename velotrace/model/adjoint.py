@@ -28,7 +28,7 @@ from velotrace.model.pathwise import dirichlet_pullback_log
 from velotrace.model.readings import Reading
 from velotrace.model.records import Iteration, Parameters
 from velotrace.model.slopes import Decay, induction_slopes, repression_slopes
-from velotrace.model.special import trigamma
+from velotrace.model.special import sums_along, trigamma
 from velotrace.quantities import PARAMETERS
 
 Array = np.ndarray
@@ -178,8 +178,9 @@ def _predictions(
     alpha, beta, gamma, t_s = (
         parameters[name] for name in ("alpha", "beta", "gamma", "switch_time")
     )
-    u_1, u_2, u_3 = (adj["u_bar"][..., k].copy() for k in range(3))  # contiguous from here on
-    s_1, s_2, s_3 = (adj["s_bar"][..., k].copy() for k in range(3))
+    u_1, u_3 = (adj["u_bar"][..., k].copy() for k in (0, 2))  # contiguous from here on
+    s_1, s_3 = (adj["s_bar"][..., k].copy() for k in (0, 2))
+    u_2, s_2 = adj["u_bar"][..., 1], adj["s_bar"][..., 1]
     u_0, s_0, time = values["u_switch"], values["s_switch"], values["time_induction"]
     times = [time, values["time_repression"] - t_s]  # τ = t3 − t_s
     cells, moving = time.shape[-2], reading.repression_start == "switch-time"
@@ -203,7 +204,7 @@ def _predictions(
     adj["alpha"] = of_alpha + u_2 / beta + s_2 / gamma  # state 2: α/β and α/γ in all cells
     adj["beta"] = of_beta - u_2 * alpha / beta**2
     adj["gamma"] = of_gamma - s_2 * alpha / gamma**2
-    return every.cells(slice(2 * cells, None)) if moving else None
+    return every.last_cell() if moving else None
 
 
 def _start_of_repression(
@@ -380,9 +381,9 @@ def _over_cells(x: Array, like: Array) -> Array:
     return np.add.reduce(x, axis=-2).reshape(like.shape)
 
 
-def _each_over_cells(several: tuple[Array, ...], like: Array) -> Array:
-    """The same of several at once, stacked in front: on few numbers one sum costs what eight do."""
-    return np.add.reduce(np.array(several), axis=-2).reshape(len(several), *like.shape)
+def _each_over_cells(several: tuple[Array, ...], like: Array) -> list[Array]:
+    """The same of several of one shape."""
+    return [sums.reshape(like.shape) for sums in sums_along(-2, several)]
 
 
 # ---- what θ is held as ----------------------------------------------------------------------
