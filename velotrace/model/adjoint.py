@@ -35,9 +35,6 @@ Array = np.ndarray
 Values = Mapping[str, Array]  # every named value of the forward pass
 Adjoints = dict[str, Array]
 
-_FOUR_AND_SUM = np.array([1.0, 1.0, 1.0, 1.0, 4.0])
-"""Of four equal concentrations of 1, and of their sum."""
-
 _TERMS = ("reconstruction", "kl_z", "kl_pi", "switch_penalty")
 
 
@@ -254,10 +251,11 @@ def _state_probabilities(adj: Adjoints, values: Values, iteration: Iteration) ->
     ∂KL/∂α_i = (α_i − α_p) ψ′(α_i) − (Σα − 4α_p) ψ′(Σα): the digammas cancel.
     """
     concentration, prior = values["concentration"], iteration.constants.pi_prior
-    five = np.empty((*concentration.shape[:-1], 5))  # the four and their sum
-    five[..., :4], five[..., 4] = concentration, over_states(concentration)
-    weighted = (five - prior * _FOUR_AND_SUM) * trigamma(five)
-    pull = weighted[..., :4] - weighted[..., 4:]
+    total = over_states(concentration)
+    curvatures = trigamma(np.concatenate([concentration.ravel(), total.ravel()]))
+    of_each, of_total = curvatures[: concentration.size], curvatures[concentration.size :]
+    common = (total - concentration.shape[-1] * prior) * of_total.reshape(total.shape)
+    pull = (concentration - prior) * of_each.reshape(concentration.shape) - common[..., None]
     adj["concentration"] = adj["kl_pi_digamma"][..., None] * pull
     if not iteration.reading.draws_state:  # a hard k hands nothing back
         of_log_pi = adj["pi"] * values["pi"]

@@ -15,10 +15,7 @@ Array = np.ndarray
 
 
 class Decay:
-    """What (3) to (8) are made of at some times, and how it moves with β, γ and t.
-
-    e^(−βt), e^(−γt), U = (1 − e^(−βt))/β, S = (1 − e^(−γt))/γ and their slopes in β and γ;
-    Q = (e^(−γt) − e^(−βt))/(γ − β) and its slopes.
+    """e^(−βt), e^(−γt), Q = (e^(−γt) − e^(−βt))/(γ − β), and Q's slopes in β, γ and t.
 
     With m = min(β, γ), x = −|γ − β|t and E = exprel: Q = −t e^(−mt) E(x). The larger rate has the
     slope t² e^(−mt) E′(x), the smaller one t² e^(−mt) (E(x) − E′(x)); both are ½ t² e^(−βt) at
@@ -28,30 +25,17 @@ class Decay:
         time: t.
         fast: e^(−βt).
         slow: e^(−γt).
-        grown_u: U.
-        grown_s: S.
-        grown_u_beta: ∂U/∂β.
-        grown_s_gamma: ∂S/∂γ.
         q: Q.
         q_beta: ∂Q/∂β.
         q_gamma: ∂Q/∂γ.
         rise: e^(−γt) + ∂Q/∂t.
     """
 
-    __slots__ = (
-        "fast", "grown_s", "grown_s_gamma", "grown_u", "grown_u_beta", "q", "q_beta", "q_gamma",
-        "rise", "slow", "time",
-    )  # fmt: skip
+    __slots__ = ("fast", "q", "q_beta", "q_gamma", "rise", "slow", "time")
 
     def __init__(self, beta: Array, gamma: Array, time: Array, form: Denominator):
         self.time = time
-        rates = np.array([beta, gamma]).reshape(2, *time[..., :1, :].shape)
-        lost = -rates * time
-        decays, grown = np.exp(lost), np.expm1(lost) / -rates
-        slopes = (time * decays - grown) / rates
-        self.fast, self.slow = decays
-        self.grown_u, self.grown_s = grown
-        self.grown_u_beta, self.grown_s_gamma = slopes
+        self.fast, self.slow = np.exp(-beta * time), np.exp(-gamma * time)
         gap = gamma - beta
         x = -np.abs(gap) * time
         ratio, slope = exprel(x), exprel_slope(x)
@@ -92,14 +76,17 @@ def induction_slopes(
 ) -> tuple[Array, Array, Array, Array]:
     """Adjoints of α, β, γ and t from those of (3) and (4).
 
+    With U = (1 − e^(−βt))/β, S = (1 − e^(−γt))/γ, Q = (e^(−γt) − e^(−βt))/(γ − β):
     u = αU and s = α(S + Q), so ∂u/∂t = αe^(−βt), ∂s/∂t = α(e^(−γt) + ∂Q/∂t) = −αβQ.
 
     Returns:
         Shape (cell, gene) each, not yet summed over cells.
     """
-    d_alpha = of_u * decay.grown_u + of_s * (decay.grown_s + decay.q)
-    d_beta = alpha * (of_u * decay.grown_u_beta + of_s * decay.q_beta)
-    d_gamma = alpha * of_s * (decay.grown_s_gamma + decay.q_gamma)
+    time = decay.time
+    grown_u, grown_s = np.expm1(-beta * time) / -beta, np.expm1(-gamma * time) / -gamma
+    d_alpha = of_u * grown_u + of_s * (grown_s + decay.q)
+    d_beta = alpha * (of_u * (time * decay.fast - grown_u) / beta + of_s * decay.q_beta)
+    d_gamma = alpha * of_s * ((time * decay.slow - grown_s) / gamma + decay.q_gamma)
     d_time = alpha * (of_u * decay.fast + of_s * decay.rise)
     return d_alpha, d_beta, d_gamma, d_time
 

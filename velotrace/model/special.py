@@ -15,9 +15,6 @@ import scipy.special
 _BERNOULLI = (1 / 6, -1 / 30, 1 / 42, -1 / 30, 5 / 66, -691 / 2730, 7 / 6, -3617 / 510)
 """B_2, B_4, …, B_16."""
 
-_BERNOULLI_ROWS = np.array(_BERNOULLI)[:, None]
-"""The same, one row each."""
-
 _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(7)
 _NODES = 0.5 * (_NODES + 1.0)[:, None]
 _WEIGHTS = 0.5 * _WEIGHTS[:, None] * _NODES
@@ -134,7 +131,10 @@ def trigamma(x: np.ndarray) -> np.ndarray:
 def _trigamma_chunk(x: np.ndarray) -> np.ndarray:
     inverse = 1.0 / (x + 9.0)
     square = inverse * inverse
-    total = (_few_powers if x.size < FEW else _many_powers)(square)
+    total = _BERNOULLI[-1] * square
+    for bernoulli in _BERNOULLI[-2::-1]:
+        total += bernoulli
+        total *= square
     total += 1.0
     total *= inverse
     total += 0.5 * square
@@ -148,25 +148,6 @@ def _trigamma_chunk(x: np.ndarray) -> np.ndarray:
     total += np.add.reduce(pairs, axis=0)
     s += 16.0
     total += 1.0 / s
-    return total
-
-
-def _few_powers(square: np.ndarray) -> np.ndarray:
-    """Σ_k B_2k s^k, s = 1/z², with all powers in one call."""
-    powers = np.empty((len(_BERNOULLI), square.size))
-    powers[:] = square
-    np.multiply.accumulate(powers, axis=0, out=powers)
-    powers *= _BERNOULLI_ROWS
-    return np.add.accumulate(powers, axis=0)[-1]
-
-
-def _many_powers(square: np.ndarray) -> np.ndarray:
-    """The same to the last bit, row by row: an accumulation walks down column after column."""
-    power = square.copy()
-    total = power * _BERNOULLI[0]
-    for bernoulli in _BERNOULLI[1:]:
-        power *= square
-        total += power * bernoulli
     return total
 
 
