@@ -68,7 +68,8 @@ format: $(VENV)/.test ## mend what ruff can mend
 
 test-book: $(VENV)/.test ## open the built book and its editions in Chromium; here their absence is a failure, not a skip
 	@test -f $(INDEX) || { echo "There is no built book: run 'make book editions' first." >&2; exit 1; }
-	VELOTRACE_BOOK=required $(BIN)/python -m pytest -m browser $(PYTEST)
+	VELOTRACE_BOOK=required $(BIN)/python -m pytest --numprocesses auto --dist worksteal -m browser $(PYTEST)
+	VELOTRACE_BOOK=required $(BIN)/python -m pytest --numprocesses auto tests/test_book_notebooks.py $(PYTEST)
 
 wheel: $(VENV)/.test ## build the wheel into dist/
 	$(BIN)/python -m pip wheel --quiet --no-deps --wheel-dir dist .

@@ -61,7 +61,7 @@ def collected(found: list[nodes.Admonition]) -> nodes.section:
             chapter += nodes.rubric(text=page)
         question, here = f"question-{number}", f"answer-{number}"
         to_answer = nodes.reference("", f"Answer {number}", refid=here, internal=True)
-        left = nodes.paragraph("", "", to_answer, " is at the end.", ids=[question])
+        left = nodes.paragraph("", "", to_answer, nodes.Text(" is at the end."), ids=[question])
         answer.replace_self(left)
         to_question = nodes.reference("", f"Answer {number}", refid=question, internal=True)
         chapter += nodes.paragraph("", "", to_question, ids=[here])

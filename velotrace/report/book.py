@@ -25,6 +25,7 @@ from velotrace.report.book_tables import (
     typeset,
     value_table,
 )
+from velotrace.report.notebook_text import displayed, in_download
 from velotrace.walkthrough import Trace
 
 __all__ = [
@@ -70,7 +71,12 @@ def _index(trace: Trace, name: str, labels: Sequence[Any]) -> tuple[int, ...]:
 
 
 def glue(digits: int = 6, **numbers: Any) -> None:
-    """Make numbers available to the page's sentences: {glue:text}`name`."""
+    """Make numbers available to the page's sentences: {glue:text}`name`.
+
+    In a downloaded notebook they are in the sentences already, and nothing is done.
+    """
+    if in_download():
+        return
     notebook = import_module("myst_nb")
     for name, value in numbers.items():
         notebook.glue(name, shown(value, digits), display=False)
@@ -79,7 +85,7 @@ def glue(digits: int = 6, **numbers: Any) -> None:
 def show(*parts: str) -> None:
     """Display Markdown; MyST-NB makes it part of the page."""
     notebook = import_module("IPython.display")
-    notebook.display(notebook.Markdown("\n\n".join(parts)))
+    notebook.display(notebook.Markdown(displayed("\n\n".join(parts))))
 
 
 # ---- vocabulary -----------------------------------------------------------------------------
