@@ -201,6 +201,7 @@ FIRST_KEPT = [
     ("import os\nos._exit(70)", "exit code 70|not be confined"),
     ("import os, signal\nos.kill(os.getpid(), signal.SIGKILL)", "ended by SIGKILL"),
     ("import os\nos.kill(os.getpid(), 40)", "ended by signal 40"),
+    ("import os, signal\nos.kill(os.getpid(), signal.SIGXCPU)", "more than 5 s of processor time"),
     ("import os, signal\nos.kill(os.getpid(), signal.SIGSTOP)", "within 4 s"),
     ("import ctypes\nctypes.string_at(0)", "ended by SIGSEGV"),
     (DEAF, "within 4 s"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 MEBIBYTE = 1 << 20
@@ -11,7 +12,7 @@ MEBIBYTE = 1 << 20
 class Limits:
     """What the cells of one notebook may use.
 
-    seconds: of the clock, for all cells together; also of processor time.
+    seconds: of the clock, for all cells together.
     cell_seconds: of the clock, for one cell, or for one function on all its points.
     memory: bytes of address space.
     disk: bytes in the scratch directory; of one file, half as many.
@@ -25,6 +26,15 @@ class Limits:
     disk: int = 32 * MEBIBYTE
     answers: int = MEBIBYTE
     files: int = 64
+
+    @property
+    def processor_seconds(self) -> int:
+        """Of processor time, for all cells together.
+
+        A loop that never waits would reach equal limits at once, and luck decide which reason is
+        told. With a second more the clock ends it, and this limit only what has several threads.
+        """
+        return math.ceil(self.seconds) + 1
 
 
 DEFAULTS = Limits()
@@ -40,10 +50,9 @@ def apply_limits(limits: Limits, processes: int | None) -> None:
     """
     import resource
 
-    seconds = max(1, round(limits.seconds))
     wanted = {
         resource.RLIMIT_CORE: 0,
-        resource.RLIMIT_CPU: seconds,
+        resource.RLIMIT_CPU: limits.processor_seconds,
         resource.RLIMIT_FSIZE: limits.disk // 2,
         resource.RLIMIT_NOFILE: limits.files,
         resource.RLIMIT_AS: limits.memory,
@@ -53,9 +62,7 @@ def apply_limits(limits: Limits, processes: int | None) -> None:
     for kind, most in wanted.items():
         hard = resource.getrlimit(kind)[1]
         soft, firm = most, most
-        if (
-            kind == resource.RLIMIT_CPU
-        ):  # the signal at the first tells the reason, but may be ignored
+        if kind == resource.RLIMIT_CPU:  # the signal at the first may be ignored
             firm += 1
         if hard != resource.RLIM_INFINITY:
             soft, firm = min(soft, hard), min(firm, hard)

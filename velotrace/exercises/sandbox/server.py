@@ -180,7 +180,7 @@ def _told(code: int, limits: Limits) -> str:
     if code == 71:
         return "what it answered could not be written down"
     if code == -signal.SIGXCPU:
-        return f"it took more than {limits.seconds:g} s of processor time"
+        return f"it took more than {limits.processor_seconds} s of processor time"
     if code < 0:
         names = {each.value: each.name for each in signal.Signals}
         return f"its process was ended by {names.get(-code, f'signal {-code}')}"
