@@ -23,6 +23,8 @@ SCVI_LOCK := $(SCVI)-lock/$(notdir $(BIN))/python
 SCVI_INSTALL := $(SCVI_PYTHON) -m pip install --quiet --no-compile --constraint constraints-scvi.txt
 SCVI_NEEDS := --editable ".[plot,scvi]" hypothesis pytest
 INDEX := book/_build/html/index.html
+BUILT := book/_build/.built
+PAGES_OF := $(shell find book velotrace data -type f -not -path 'book/_build/*' -not -name '*.pyc')
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
@@ -35,22 +37,24 @@ help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
 
 book: $(VENV)/.book ## build the book and say where it is
-	@rm -rf book/_build/html book/_build/students book/_build/print book/_build/velotrace.pdf book/_build/jupyter_execute
+	@rm -rf $(BUILT) $(addprefix book/_build/,html students print velotrace.pdf jupyter_execute)
 	PATH="$(CURDIR)/$(BIN):$$PATH" PYDEVD_DISABLE_FILE_VALIDATION=1 \
 	  $(BIN)/jupyter-book build book --warningiserror --nitpick --keep-going --all
+	@touch $(BUILT)
 	@echo
 	@echo "The book is built. Open this page in a browser:"
 	@echo "  $(CURDIR)/$(INDEX)"
 
-editions: $(VENV)/.book $(VENV)/.test ## write the built book as the students' edition, without answers, and as a PDF
-	@test -d book/_build/.doctrees || { echo "There is no built book: run 'make book' first." >&2; exit 1; }
-	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python book/build_edition.py students
-	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python book/build_edition.py pdf
+# The editions are written from the executed pages, which are built anew only where something has changed since.
+$(BUILT): $(VENV)/.book $(PAGES_OF)
+	@$(MAKE) --no-print-directory book
 
-students: book ## build the book and its students' edition, in which no file holds an answer
+editions: students pdf ## write both: the students' edition and the PDF
+
+students: $(BUILT) ## write the students' edition of the book, in which no file holds an answer
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python book/build_edition.py students
 
-pdf: book $(VENV)/.test ## build the book and print it: every chapter, answers at the end
+pdf: $(BUILT) $(VENV)/.test ## print the book with Chromium: every chapter, answers at the end
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python book/build_edition.py pdf
 
 test: lint ## check style, types and pre-commit configuration, then run the tests
@@ -66,7 +70,7 @@ format: $(VENV)/.test ## mend what ruff can mend
 	$(BIN)/python -m ruff check --fix .
 	$(BIN)/python -m ruff format .
 
-test-book: $(VENV)/.test ## open the built book and its editions in Chromium; here their absence is a failure, not a skip
+test-book: $(VENV)/.test ## read the book and its editions, mostly in Chromium, and run its notebooks; none may be absent
 	@test -f $(INDEX) || { echo "There is no built book: run 'make book editions' first." >&2; exit 1; }
 	VELOTRACE_BOOK=required $(BIN)/python -m pytest --numprocesses auto --dist worksteal -m browser $(PYTEST)
 	VELOTRACE_BOOK=required $(BIN)/python -m pytest --numprocesses auto tests/test_book_notebooks.py $(PYTEST)

@@ -8,6 +8,7 @@ No page is executed again: only what is written differs. The PDF is printed by C
 
 from __future__ import annotations
 
+import argparse
 import shutil
 import sys
 from pathlib import Path
@@ -59,18 +60,23 @@ def write(folder: Path, builder: str, edition: str) -> int:
     return code if isinstance(code, int) else 1
 
 
-def print_pdf(page: Path) -> None:
+def chromium_here() -> str | None:
+    """The program that prints, wherever this machine has it."""
+    names = ("chromium", "chromium-browser", "google-chrome")
+    apps = ("Google Chrome", "Chromium")  # macOS keeps them off the path
+    places = [f"/Applications/{app}.app/Contents/MacOS/{app}" for app in apps]
+    return next(filter(None, map(shutil.which, (*names, *places))), None)
+
+
+def print_pdf(page: Path, chromium: str) -> None:
     """Print a page of HTML with all its formulas set and all its boxes open.
 
     Args:
         page: the one long page.
+        chromium: the program.
     """
     from playwright.sync_api import sync_playwright
 
-    names = ("chromium", "chromium-browser", "google-chrome")
-    chromium = next(filter(None, map(shutil.which, names)), None)
-    if chromium is None:
-        sys.exit("There is no Chromium to print with: install Debian's package `chromium`.")
     with sync_playwright() as browsers:
         browser = browsers.chromium.launch(
             executable_path=chromium, args=[f"--{switch}" for switch in SWITCHES]
@@ -95,22 +101,26 @@ def print_pdf(page: Path) -> None:
         browser.close()
 
 
-def main(form: str) -> int:
+def main() -> int:
     """Write one form, and say where it is."""
-    if form == "students":
+    asked = argparse.ArgumentParser(description=__doc__)
+    asked.add_argument("form", choices=("students", "pdf"))
+    if asked.parse_args().form == "students":
         folder = BUILT / "students"
         code, made = write(folder, "html", "students"), folder / "index.html"
-    elif form == "pdf":
+    else:
+        chromium = chromium_here()
+        if chromium is None:  # said before the long page is written
+            sys.stderr.write("There is no Chromium or Chrome on the PATH to print with.\n")
+            return 2
         folder = BUILT / "print"
         code, made = write(folder, "singlehtml", "answers"), PDF
         if code == 0:
-            print_pdf(folder / "intro.html")
-    else:
-        sys.exit(f"{form!r} is no form of the book; it must be students or pdf")
+            print_pdf(folder / "intro.html", chromium)
     if code == 0:
         sys.stdout.write(f"\nWritten:\n  {made}\n")
     return code
 
 
 if __name__ == "__main__":
-    sys.exit(main(" ".join(sys.argv[1:])))
+    sys.exit(main())

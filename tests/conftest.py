@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-from helpers import READINGS, WALKTHROUGH, Outcome, velotrace, write_scenario
+from helpers import CHROMIUM, READINGS, WALKTHROUGH, Outcome, velotrace, write_scenario
 from hypothesis import settings
 
 from velotrace.walkthrough import Trace
@@ -15,6 +15,14 @@ from velotrace.walkthrough import trace as run
 
 settings.register_profile("velotrace", deadline=None, derandomize=True, max_examples=50)
 settings.load_profile("velotrace")
+
+
+@pytest.fixture(scope="session")
+def browser_type_launch_args() -> dict[str, object]:
+    """Debian's Chromium for pytest-playwright, kept from calling home."""
+    switches = ["no-sandbox", "disable-gpu", "disable-background-networking", "disable-sync"]
+    switches += ["disable-component-update", "no-first-run"]
+    return {"executable_path": CHROMIUM, "args": [f"--{switch}" for switch in switches]}
 
 
 @pytest.fixture(scope="session")

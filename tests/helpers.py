@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import shutil
 import sys
 from dataclasses import dataclass
 from functools import partial
@@ -19,6 +20,11 @@ from velotrace.walkthrough import Trace
 
 EPS = float(np.finfo(np.float64).eps)
 """Distance from 1 to the next float64; half of it is the round-off of one operation."""
+
+CHROMIUM = next(
+    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
+)
+"""The browser that tests of pages open; None where this machine has none."""
 
 TOY = data_path("toy.csv").read_text(encoding="utf-8")
 """The document's table (section 1)."""

@@ -9,7 +9,6 @@ from __future__ import annotations
 import functools
 import http.server
 import os
-import shutil
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -17,6 +16,7 @@ from pathlib import Path
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
+from helpers import CHROMIUM
 from playwright.sync_api import Browser, Page
 
 HTML = Path(__file__).resolve().parent.parent / "book" / "_build" / "html"
@@ -24,9 +24,6 @@ PAGES = sorted(
     path.relative_to(HTML).as_posix()
     for path in (*HTML.glob("*.html"), *HTML.glob("errors/*.html"))
     if path.name != "index.html"
-)
-CHROMIUM = next(
-    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
 )
 REQUIRED = os.environ.get("VELOTRACE_BOOK") == "required"
 
@@ -63,14 +60,6 @@ class Opened:
         page.evaluate("window.MathJax?.startup?.promise.then(() => null)")
         page.wait_for_timeout(200)
         self.at_first = tuple(self.trouble)
-
-
-@pytest.fixture(scope="session")
-def browser_type_launch_args():
-    """Debian's Chromium, kept from calling home."""
-    switches = ["no-sandbox", "disable-gpu", "disable-background-networking", "disable-sync"]
-    switches += ["disable-component-update", "no-first-run"]
-    return {"executable_path": CHROMIUM, "args": [f"--{switch}" for switch in switches]}
 
 
 @pytest.fixture(scope="module", params=PAGES or ["intro.html"])

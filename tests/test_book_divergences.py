@@ -29,8 +29,8 @@ CASES = [
 
 
 @pytest.fixture(scope="module")
-def trace() -> velotrace.Trace:
-    return velotrace.trace()
+def trace(walkthrough: velotrace.Trace) -> velotrace.Trace:
+    return walkthrough
 
 
 @pytest.fixture(scope="module")

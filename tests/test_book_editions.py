@@ -132,9 +132,14 @@ def test_every_page_says_its_version_and_edition() -> None:
     from velotrace import __version__
 
     for where, edition in ((ANSWERS, "with answers"), (STUDENTS, "without answers")):
-        foot = soup(where / "kinetics.html").select_one(".extra_footer").get_text()
-        assert __version__ in foot
-        assert edition in foot
+        silent = [
+            path.name
+            for path in where.rglob("*.html")
+            if "_static" not in path.parts and path.name != "index.html"  # which only leads on
+            for foot in [soup(path).select_one(".extra_footer")]
+            if foot is None or __version__ not in foot.text or edition not in foot.text
+        ]
+        assert silent == []
 
 
 # ---- print -----------------------------------------------------------------------------------
@@ -162,25 +167,21 @@ def test_the_pdf_has_every_chapter() -> None:
 
 def test_the_pdf_has_no_raw_tex() -> None:
     """Code may show TeX; wherever else it stands, a formula was not set."""
+    assert len(soup(PRINT).select(".math")) > 500
     code = squeezed("".join(one.get_text() for one in soup(PRINT).select("pre, code")))
     lines = [line for sheet in printed() for line in sheet.splitlines() if TEX.search(line)]
     assert [line for line in lines if squeezed(line) not in code] == []
 
 
-def test_every_formula_of_the_printed_page_was_found_by_mathjax() -> None:
-    assert len(soup(PRINT).select(".math")) > 500
-
-
 def test_answers_are_collected_at_the_end_of_the_pdf() -> None:
+    """None is where its question is, and nearly all are found (a few break over two sheets)."""
     text = squeezed("".join(printed()))
-    start = text.rindex(squeezed("Answers")) if "Answers" in text else 0
+    start = text.rindex("isattheend.")  # the last of "Answer 1 is at the end."
     pieces = [piece for found in answers().values() for piece in found if piece.isascii()]
-    plain = [piece for piece in pieces if "\\" not in piece][:50]
-    first = text.index("Answer1isattheend.")
-    assert len(plain) > 20
-    assert start > 0
-    assert [piece for piece in plain if piece in text[:first]] == []
-    assert sum(piece in text for piece in plain) > 0.8 * len(plain)
+    plain = [piece for piece in pieces if "\\" not in piece]
+    assert len(plain) > 50
+    assert [piece for piece in plain if piece in text[:start]] == []
+    assert sum(piece in text[start:] for piece in plain) > 0.8 * len(plain)
 
 
 def test_the_pdf_counts_its_sheets() -> None:

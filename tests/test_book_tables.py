@@ -12,8 +12,8 @@ from velotrace.report import book
 
 
 @pytest.fixture(scope="module")
-def trace() -> velotrace.Trace:
-    return velotrace.trace()
+def trace(walkthrough: velotrace.Trace) -> velotrace.Trace:
+    return walkthrough
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import json
 import re
-import shutil
 from collections.abc import Iterator
 from html.parser import HTMLParser
 from itertools import pairwise
@@ -14,7 +13,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from helpers import EPS
+from helpers import CHROMIUM, EPS
 
 from velotrace.attribution import explain
 from velotrace.errors import InputError
@@ -38,11 +37,6 @@ pytest.importorskip("matplotlib").use("svg")
 pyplot = pytest.importorskip("matplotlib.pyplot")
 
 CELL, GENE = "Cell 1", "A"
-
-
-@pytest.fixture(scope="module")
-def walkthrough() -> Trace:
-    return run()
 
 
 @pytest.fixture(scope="module")
@@ -449,17 +443,6 @@ def test_slider_of_runs_that_stopped(trained: Trained) -> None:
     assert data["marks"][0][0][-1] is None
     assert data["curves"][0][-1] == ["", ""]
     assert data["marks"][0][0][0] is not None
-
-
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser"))), None)
-
-
-@pytest.fixture(scope="session")
-def browser_type_launch_args() -> dict[str, Any]:
-    """Debian's Chromium, kept from calling home."""
-    switches = ["no-sandbox", "disable-gpu", "disable-background-networking", "disable-sync"]
-    switches += ["disable-component-update", "no-first-run"]
-    return {"executable_path": CHROMIUM, "args": [f"--{switch}" for switch in switches]}
 
 
 @pytest.mark.browser

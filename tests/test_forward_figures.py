@@ -24,8 +24,8 @@ def closed() -> Iterator[None]:
 
 
 @pytest.fixture(scope="module")
-def trace() -> velotrace.Trace:
-    return velotrace.trace()
+def trace(walkthrough: velotrace.Trace) -> velotrace.Trace:
+    return walkthrough
 
 
 def drawn(figure: Any) -> None:

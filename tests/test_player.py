@@ -6,7 +6,6 @@ import functools
 import http.server
 import json
 import re
-import shutil
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
@@ -15,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from helpers import READINGS, WALKTHROUGH, assert_refused, merged, write_scenario
+from helpers import CHROMIUM, READINGS, WALKTHROUGH, assert_refused, merged, write_scenario
 
 pytest.importorskip("pygraphviz", reason="the extra `play` is not installed")
 pytest.importorskip("latex2mathml", reason="the extra `play` is not installed")
@@ -41,9 +40,6 @@ from velotrace.tape import leaves, map_leaves, record
 from velotrace.walkthrough import Trace
 from velotrace.walkthrough import trace as run
 
-CHROMIUM = next(
-    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
-)
 WCAG = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]}
 COMPUTER, TELEPHONE = {"width": 1280, "height": 800}, {"width": 360, "height": 740}
 HOSTILE = {
@@ -61,14 +57,6 @@ def browser_test(test):
     for mark in in_browser:
         test = mark(test)
     return test
-
-
-@pytest.fixture(scope="session")
-def browser_type_launch_args():
-    """Debian's Chromium, kept from calling home."""
-    switches = ["no-sandbox", "disable-gpu", "disable-background-networking", "disable-sync"]
-    switches += ["disable-component-update", "no-first-run"]
-    return {"executable_path": CHROMIUM, "args": [f"--{switch}" for switch in switches]}
 
 
 # ---- pages ----------------------------------------------------------------------------------
