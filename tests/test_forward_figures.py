@@ -170,6 +170,27 @@ def test_an_output_ends_in_the_mean(trace: velotrace.Trace) -> None:
     assert r"\cdots" in text
 
 
+def test_formulas_of_another_encoder(traces: dict[str, velotrace.Trace]) -> None:
+    """The reading "odd" has relu, Kaiming He's range and all spliced first."""
+    odd = traces["odd"]
+    lines = book_forward.hidden_unit(odd, odd.coords["cell"][0], 4).splitlines()
+    *pairs, bias, made = numbers("".join(lines[3:]))
+    inside = sum(x * w for x, w in zip(pairs[::2], pairs[1::2], strict=True)) + bias
+    assert made == pytest.approx(max(inside, 0.0), abs=2e-4)
+    assert made > 0.0
+    assert pairs[0] == pytest.approx(odd.tape["spliced"].value[0, 0], rel=1e-3)
+    assert "tanh" not in "".join(lines)
+    ends = numbers(book_forward.range_of_first_weights(odd, "encoder_z.0"))
+    assert ends[-3:-1] == [6.0, 6.0]
+    assert ends[-1] == pytest.approx(1.0)
+
+
+def test_an_index_of_two_digits_is_one_index(trace: velotrace.Trace) -> None:
+    latex = book_forward.hidden_unit(trace, "Cell 1", 12)
+    latex += book_forward.latent_output(trace, "Cell 1", 10)
+    assert re.findall(r"_\d", latex) == []
+
+
 def test_medians_are_those_of_the_document(trace: velotrace.Trace) -> None:
     """Equation eq-highest."""
     text = book_forward.median_of_highest(trace, "C")

@@ -1,4 +1,7 @@
-"""Every number that the chapter on scvi-tools states of it, read off the installed package."""
+"""Every number that the chapter on scvi-tools states of it, read off the installed package.
+
+Not those of how data are prepared: they are no part of it.
+"""
 
 from __future__ import annotations
 

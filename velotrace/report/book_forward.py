@@ -12,6 +12,7 @@ import numpy as np
 
 from velotrace.data import highest_cells
 from velotrace.model.networks import initial_limit
+from velotrace.model.objective import encoder_input
 from velotrace.report.formula_breaks import aligned, broken
 from velotrace.walkthrough import Trace
 
@@ -21,6 +22,11 @@ DIGITS = 4
 
 def between_extremes(trace: Trace, cell: str, gene: str) -> str:
     r"""Min–max scaling of one gene's unspliced RNA, with the numbers of a cell.
+
+    Args:
+        trace: of any scenario; all its cells count.
+        cell: its label.
+        gene: its label.
 
     Example:
         >>> from velotrace.walkthrough import trace
@@ -43,6 +49,10 @@ def between_extremes(trace: Trace, cell: str, gene: str) -> str:
 
 def median_of_highest(trace: Trace, gene: str) -> str:
     """The first α of a gene, which is u*, as the median of its highest cells; and s* of the same.
+
+    Args:
+        trace: of a scenario that takes two highest cells.
+        gene: its label.
 
     Raises:
         ValueError: the medians are not of two cells, for which the formula is written.
@@ -77,28 +87,30 @@ def range_of_first_weights(trace: Trace, layer: str) -> str:
         $$
     """
     inputs, outputs = trace.tape[f"{layer}.W"].value.shape
-    limit = initial_limit(trace.resolved.architecture.initialiser, inputs, outputs)
-    return _sides(r"\ell", rf"\sqrt{{\frac{{6}}{{{inputs}+{outputs}}}}}", f"{limit:.6g}")
+    initialiser = trace.resolved.architecture.initialiser
+    limit = initial_limit(initialiser, inputs, outputs)
+    ends = f"{inputs}+{outputs}" if initialiser == "glorot-uniform" else inputs
+    return _sides(r"\ell", rf"\sqrt{{\frac{{6}}{{{ends}}}}}", f"{limit:.6g}")
 
 
 def hidden_unit(trace: Trace, cell: str, unit: int = 1) -> str:
     """One unit of the encoder's first hidden layer: its inputs, weights and bias in numbers.
 
     Args:
-        trace: of an encoder that reads u and s gene by gene, with tanh.
+        trace: of an encoder with a hidden layer.
         cell: its label.
         unit: from 1.
     """
-    n = trace.coords["cell"].index(cell)
-    tape = trace.tape
-    pairs = zip(tape["unspliced"].value[n], tape["spliced"].value[n], strict=True)
-    inputs = [x for pair in pairs for x in pair]
+    n, tape, iteration = trace.coords["cell"].index(cell), trace.tape, trace.resolved.iteration
+    u, s = (tape[name].value[n] for name in ("unspliced", "spliced"))
+    inputs = encoder_input(u, s, iteration.reading)
+    activation = {"tanh": r"\tanh", "relu": r"\operatorname{relu}"}[iteration.activation]
     weights = tape["encoder_z.0.W"].value[:, unit - 1]
     inside = _products(inputs, weights, tape["encoder_z.0.b"].value[unit - 1])
     made = tape["encoder_z.0.h"].value[n, unit - 1]
-    symbols = rf"\tanh\Bigl(\textstyle\sum_i x_i\,W_{{i,{unit}}}+b_{unit}\Bigr)"
-    numbers = rf"\tanh\left({inside}\right)"
-    return _sides(f"h_{unit}", symbols, numbers, f"{made:.6g}")
+    symbols = rf"{activation}\Bigl(\textstyle\sum_i x_i\,W_{{i,{unit}}}+b_{{{unit}}}\Bigr)"
+    numbers = rf"{activation}\left({inside}\right)"
+    return _sides(f"h_{{{unit}}}", symbols, numbers, f"{made:.6g}")
 
 
 def latent_output(trace: Trace, cell: str, latent: int = 1) -> str:
@@ -114,14 +126,14 @@ def latent_output(trace: Trace, cell: str, latent: int = 1) -> str:
     weights, bias = tape["encoder_z.1.W"].value[:, place], tape["encoder_z.1.b"].value[place]
     some = _products(hidden, weights, bias, most=3)
     made = tape["mu_z"].value[n, place]
-    symbols = rf"\sum_j h_j\,W_{{j,{latent}}}+b_{latent}"
+    symbols = rf"\sum_j h_j\,W_{{j,{latent}}}+b_{{{latent}}}"
     return _sides(rf"\mu_{{z,{latent}}}", symbols, some, f"{made:.6g}")
 
 
 def _products(
     factors: Sequence[float] | np.ndarray, weights: np.ndarray, bias: float, most: int = 8
 ) -> str:
-    """Σ factor × weight + bias; of more than `most` addends the first two and the last."""
+    """Σ factor × weight + bias; of more than `most` addends the first ones and the last."""
     pairs = list(zip(factors, weights, strict=True))
     terms = [rf"{_bracketed(x)}\times {_bracketed(w)}" for x, w in pairs]
     if len(terms) > most:
