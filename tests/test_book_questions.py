@@ -95,26 +95,109 @@ def test_the_penalty_fades_with_its_weight(fit: ask.Fit) -> None:
         assert product == weight * penalty
 
 
-def test_shares_and_counts_are_within_bounds(fit: ask.Fit) -> None:
-    assert ((ask.divided(fit) >= 0.0) & (ask.divided(fit) <= 1.0)).all()
-    assert (ask.used_dimensions(fit) <= 10).all()
+def cells_of(fit: ask.Fit, name: str, gene: int) -> list[list[float]]:
+    """A result's numbers as plain lists: of each seed, of each cell."""
+    return fit.results[name].isel(gene=gene).transpose("seed", "cell").to_numpy().tolist()
+
+
+def test_u_and_s_are_divided_where_their_likeliest_states_differ(fit: ask.Fit) -> None:
+    """The scvi-tools reading has separate mixtures; counted one by one."""
+    history = fit.trained.history
+    for seed, share in enumerate(ask.divided(fit)):
+        of_u, of_s = (
+            history[f"responsibility_{kind}"].isel(seed=seed).to_numpy()[-50:].reshape(-1, 4)
+            for kind in "us"
+        )
+        apart = [max(range(4), key=u.__getitem__) != max(range(4), key=s.__getitem__)
+                 for u, s in zip(of_u.tolist(), of_s.tolist(), strict=True)]  # fmt: skip
+        assert len(apart) == 50 * 4 * 3
+        assert share == pytest.approx(sum(apart) / len(apart))
+    assert 0.0 < ask.divided(fit).max() < 1.0
+
+
+def test_a_dimension_is_used_where_its_divergence_says_so(fit: ask.Fit) -> None:
+    """Each dimension's KL by the trapezoidal rule."""
+    grid = np.linspace(-12.0, 12.0, 20_001)
+    counts = ask.used_dimensions(fit)
+    for seed in range(3):
+        means, logs = (
+            fit.results[name].isel(seed=seed).transpose("cell", ...).to_numpy()
+            for name in ("mu_z", "log_var_z")
+        )
+        used = 0
+        for d in range(means.shape[1]):
+            total = 0.0
+            for mean, log_var in zip(means[:, d], logs[:, d], strict=True):
+                log_q = -0.5 * ((grid - mean) ** 2 / np.exp(log_var) + log_var)
+                total += np.trapezoid(
+                    np.exp(log_q) / np.sqrt(2 * np.pi) * (log_q + 0.5 * grid**2), grid
+                )
+            used += total / len(means) > ask.USED
+        assert counts[seed] == used
+    assert counts.max() > 0
+
+
+def test_a_signal_is_right_where_velocity_has_the_sign_of_the_data(fit: ask.Fit) -> None:
+    right, wrong = [], []
+    velocity, spread = cells_of(fit, "velocity", 0), cells_of(fit, "velocity_sd", 0)
+    for of_seed, deviations in zip(velocity, spread, strict=True):
+        for v, sd, up in zip(of_seed, deviations, INDUCED["A"], strict=True):
+            (right if (v > 0.0) == up else wrong).append(abs(v) / sd)
     sound, unsound = ask.signals(fit, "A")
-    assert len(sound) + len(unsound) == 3 * 4
+    assert sorted(sound) == pytest.approx(sorted(right))
+    assert sorted(unsound) == pytest.approx(sorted(wrong))
+    assert right
+    assert wrong
+
+
+def test_misfit_and_last_loss(fit: ask.Fit) -> None:
     misfit = ask.misfits(fit)
     found, plan = fit.results.isel(seed=1, gene=2), fit.trained.plan
     square = (found["fitted_u"].to_numpy() - plan.unspliced[:, 2]) ** 2
     square = square + (found["fitted_s"].to_numpy() - plan.spliced[:, 2]) ** 2
     assert misfit[1, 2] == pytest.approx(np.sqrt(square.sum() / 8))
+    losses = fit.trained.history["loss"].isel(seed=2).to_numpy().ravel().tolist()
+    assert len(losses) == 60
+    assert fit.last_loss[2] == pytest.approx(sum(losses[10:]) / 50)
 
 
-def test_tables_have_a_row_for_each(fit: ask.Fit) -> None:
-    table = ask.outcomes_table({"one": fit, "two": fit}, "A")
-    assert (table[[ask.RIGHT, ask.SWAPPED, ask.NEITHER]].sum(axis=1) == 3).all()
-    everybody = np.ones(3, dtype=bool)
-    spread = ask.spreads(fit, "A", everybody)
-    assert (spread["over these seeds"] == spread["over all seeds"]).all()
-    assert -1.0 <= ask.order_agreement(fit, everybody, "A", "B") <= 1.0
-    assert ask.order_agreement(fit, everybody, "A", "A") == pytest.approx(1.0)
+def test_spread_over_some_seeds_and_over_draws(fit: ask.Fit) -> None:
+    """Two of three seeds, so that some and all are told apart."""
+    chosen = np.array([True, False, True])
+    table = ask.spreads(fit, "B", chosen)
+    velocity, draws = (np.array(cells_of(fit, name, 1)) for name in ("velocity", "velocity_sd"))
+    for n in range(4):
+        first, _, third = velocity[:, n]
+        assert table["velocity"][n] == pytest.approx((first + third) / 2)
+        assert table["over draws"][n] == pytest.approx((draws[0, n] + draws[2, n]) / 2)
+        assert table["over these seeds"][n] == pytest.approx(abs(first - third) / 2)
+        assert table["over all seeds"][n] == pytest.approx(np.std(velocity[:, n]))
+    assert list(table["cell"]) == ["Cell 1", "Cell 2", "Cell 3", "Cell 4"]
+
+
+def test_order_agreement_is_the_correlation_of_ranks(fit: ask.Fit) -> None:
+    def ranks(times: list[float]) -> list[float]:
+        return [sum(other < t for other in times) for t in times]
+
+    one, other = (cells_of(fit, "latent_time", gene) for gene in (0, 1))
+    pairs = [(ranks(a), ranks(b)) for a, b in zip(one, other, strict=True)]
+    wanted = [np.corrcoef(a, b)[0, 1] for a, b in pairs]
+    assert ask.order_agreement(fit, np.ones(3, dtype=bool), "A", "B") == pytest.approx(
+        sum(wanted) / 3
+    )
+    first = np.array([True, False, False])
+    assert ask.order_agreement(fit, first, "A", "B") == pytest.approx(wanted[0])
+
+
+def test_outcomes_have_a_row_for_each_training(fit: ask.Fit) -> None:
+    table = ask.outcomes_table({"one": fit, "two": fit}, "B")
+    verdicts = ask.verdicts(fit, "B").tolist()
+    for _, row in table.iterrows():
+        assert [row[kind] for kind in (ask.RIGHT, ask.SWAPPED, ask.NEITHER)] == [
+            verdicts.count(kind) for kind in (ask.RIGHT, ask.SWAPPED, ask.NEITHER)
+        ]
+        assert row["misfit"] == sorted(ask.misfits(fit)[:, 1])[1]
+        assert row["loss"] == sorted(fit.last_loss)[1]
 
 
 def test_other_keys_change_only_their_section(walkthrough: velotrace.Trace) -> None:
