@@ -71,6 +71,13 @@ def test_a_step_table_says_what_leaves_the_domain(trace: velotrace.Trace, optimi
     assert sum(row[2] == "**left**" for row in body) == left
 
 
+def test_what_is_not_there_is_said(trace: velotrace.Trace) -> None:
+    with pytest.raises(ValueError, match="nonsense is no value of the forward pass"):
+        book.worked(trace, "nonsense")
+    with pytest.raises(ValueError, match="no page 'nonsense'"):
+        book.where("nonsense")
+
+
 def test_every_table_has_as_many_cells_in_each_row(trace: velotrace.Trace) -> None:
     made = [*book.certificate_tables(certify(trace, most=1)), book.step_table(trace, "sgd")]
     made += [book.notation_table(), book.notation_table(("term",), short=True)]

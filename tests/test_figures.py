@@ -216,6 +216,22 @@ def test_waterfall_of_nothing(walkthrough: Trace) -> None:
         figures.gradient_waterfall(explain(walkthrough, "pi", cell=CELL, gene=GENE, state=1))
 
 
+def test_bars_of_nothing(walkthrough: Trace) -> None:
+    with pytest.raises(InputError, match="no gradient to draw"):
+        figures_gradient.gradient_bars(explain(walkthrough, "pi", cell=CELL, gene=GENE, state=1))
+
+
+def test_a_gradient_is_taken_apart_in_two_ways_only(walkthrough: Trace) -> None:
+    made = explain(walkthrough, "alpha", gene=GENE)
+    with pytest.raises(ValueError, match="not by 'path'"):
+        figures_gradient.waterfall_parts(made, by="path")  # type: ignore[arg-type]
+
+
+def test_adam_history_of_no_gene(walkthrough: Trace) -> None:
+    with pytest.raises(InputError, match="no gene 'Z'; there are A, B, C"):
+        figures_gradient.adam_history(walkthrough, "alpha", "Z")
+
+
 def test_adam_history_is_adam(walkthrough: Trace) -> None:
     """m, v and the step follow from the gradients by Adam's own recursion, element by element."""
     made = figures_gradient.adam_history(walkthrough, "alpha", GENE, steps=7)

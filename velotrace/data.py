@@ -56,10 +56,12 @@ class HighestCells:
     Attributes:
         unspliced: u*, their median unspliced, shape (gene,); also the start value of alpha.
         spliced: s*, the same cells' median spliced, shape (gene,).
+        rows: which cells these are, the highest first, shape (how many, gene).
     """
 
     unspliced: np.ndarray
     spliced: np.ndarray
+    rows: np.ndarray
 
 
 def highest_cells(expression: Expression, count: int) -> HighestCells:
@@ -72,7 +74,7 @@ def highest_cells(expression: Expression, count: int) -> HighestCells:
         count: how many cells, from 1 to their number.
 
     Returns:
-        The medians.
+        The medians, and the cells.
 
     Example:
         >>> from velotrace.resources import data_path
@@ -84,6 +86,7 @@ def highest_cells(expression: Expression, count: int) -> HighestCells:
     return HighestCells(
         np.median(np.take_along_axis(expression.unspliced, order, axis=0), axis=0),
         np.median(np.take_along_axis(expression.spliced, order, axis=0), axis=0),
+        order,
     )
 
 

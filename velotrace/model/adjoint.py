@@ -313,9 +313,7 @@ def _encoder(adj: Adjoints, values: Values, parameters: Parameters, iteration: I
         of_log_var = of_log_var * -np.expm1(1e-4 - variance) / variance
     of_output = np.concatenate([adj["mu_z"], of_log_var], axis=-1)
     seen = encoder_input(values["unspliced"], values["spliced"], reading)
-    _perceptron(
-        adj, values, parameters, "encoder_z", seen, of_output, iteration.activation, inputs=False
-    )
+    _perceptron(adj, values, parameters, "encoder_z", seen, of_output, iteration.activation)
 
 
 def _perceptron(
@@ -326,14 +324,12 @@ def _perceptron(
     inputs_to: Array,
     of_output: Array,
     activation: str,
-    inputs: bool = True,
 ) -> Array:
     """Adjoint of a network's input from that of its output; the weights' on the way."""
     last = len(parameters[network]) - 1
     before = values[f"{network}.{last - 1}.h"] if last else inputs_to
-    wanted = inputs or last > 0
-    of_input = _linear(adj, parameters, network, last, before, of_output, wanted)
-    return _hidden(adj, values, parameters, network, last, inputs_to, of_input, activation, inputs)
+    of_input = _linear(adj, parameters, network, last, before, of_output)
+    return _hidden(adj, values, parameters, network, last, inputs_to, of_input, activation)
 
 
 def _hidden(
@@ -345,7 +341,6 @@ def _hidden(
     inputs_to: Array,
     of_hidden: Array,
     activation: str,
-    inputs: bool = True,
 ) -> Array:
     """The same through the first `count` layers, each h = activation(x @ W + b)."""
     for place in reversed(range(count)):
@@ -353,25 +348,18 @@ def _hidden(
         adj[f"{network}.{place}.h"] = of_hidden
         slope = 1.0 - h**2 if activation == "tanh" else h > 0.0
         before = values[f"{network}.{place - 1}.h"] if place else inputs_to
-        wanted = inputs or place > 0
-        of_hidden = _linear(adj, parameters, network, place, before, of_hidden * slope, wanted)
+        of_hidden = _linear(adj, parameters, network, place, before, of_hidden * slope)
     return of_hidden
 
 
 def _linear(
-    adj: Adjoints,
-    parameters: Parameters,
-    network: str,
-    place: int,
-    x: Array,
-    of_y: Array,
-    wanted: bool,
+    adj: Adjoints, parameters: Parameters, network: str, place: int, x: Array, of_y: Array
 ) -> Array:
-    """y = x @ W + b: ∂W = xᵀ @ ∂y, ∂b = Σ_cells ∂y, ∂x = ∂y @ Wᵀ (where wanted)."""
+    """y = x @ W + b: ∂W = xᵀ @ ∂y, ∂b = Σ_cells ∂y, ∂x = ∂y @ Wᵀ."""
     layer = parameters[network][place]
     adj[f"{network}.{place}.W"] = x.mT @ of_y
     adj[f"{network}.{place}.b"] = _over_cells(of_y, layer["b"])
-    return of_y @ layer["W"].mT if wanted else x
+    return np.asarray(of_y @ layer["W"].mT)
 
 
 def _over_cells(x: Array, like: Array) -> Array:

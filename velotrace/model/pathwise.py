@@ -128,7 +128,9 @@ def dirichlet_pullback(
 @cache
 def _others(components: int) -> np.ndarray:
     """x @ this is the sum of the other components, without the loss of digits in 1 − x."""
-    return 1.0 - np.eye(components)
+    others = 1.0 - np.eye(components)
+    others.flags.writeable = False  # every caller has this same array
+    return others
 
 
 def _check_positive(name: str, values: np.ndarray) -> None:

@@ -34,6 +34,8 @@ def posterior_of_pi(trace: Trace, cell: str, gene: str) -> tuple[np.ndarray, np.
 
 def plus_minus(sample: Sample) -> str:
     """The mean of a sample and its standard error, to two digits of the error."""
+    if sample.error == 0.0:  # all draws agree
+        return shown(sample.mean)
     places = max(0, 1 - int(np.floor(np.log10(sample.error))))
     mean, error = (f"{x:.{places}f}" for x in (sample.mean, sample.error))
     return f"{typeset(mean)}\N{NO-BREAK SPACE}±\N{NO-BREAK SPACE}{error}"
@@ -203,7 +205,7 @@ def dirichlet_routes(cases: Mapping[str, np.ndarray], prior: float) -> str:
         p = np.full(len(q), prior)
         drawn = Sample.of(routes.drawn_dirichlet_log_ratios(q, p, DRAWS, SEED))
         numbers = (kl_dirichlet(q, prior), routes.divergences_of_sticks(q, p).sum())
-        sampled = plus_minus(drawn) if drawn.error else shown(0.0)  # the log ratio is 0 throughout
+        sampled = plus_minus(drawn)
         rows.append(
             [label, *(_eight(x) for x in numbers), sampled, shown(_clean(printed(q, prior)))]
         )

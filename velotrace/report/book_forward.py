@@ -10,7 +10,6 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from velotrace.data import highest_cells
 from velotrace.model.networks import initial_limit
 from velotrace.model.objective import encoder_input
 from velotrace.report.formula_breaks import aligned, broken
@@ -57,18 +56,16 @@ def median_of_highest(trace: Trace, gene: str) -> str:
     Raises:
         ValueError: the medians are not of two cells, for which the formula is written.
     """
-    expression, count = trace.resolved.expression, trace.resolved.scenario.data.upper_cells
-    if count != 2:
-        raise ValueError(f"written for two highest cells; the scenario has upper_cells = {count}")
+    expression, highest = trace.resolved.expression, trace.resolved.highest
+    if len(highest.rows) != 2:
+        raise ValueError(f"written for two highest cells; there are {len(highest.rows)} here")
     g = expression.genes.index(gene)
-    medians = highest_cells(expression, count)
-    highest = np.argsort(-expression.unspliced[:, g], kind="stable")[:count]
-    u, s = expression.unspliced[highest, g], expression.spliced[highest, g]
+    u, s = (x[highest.rows[:, g], g] for x in (expression.unspliced, expression.spliced))
     return aligned(
         rf"{symbol} &= \operatorname{{median}}({x[0]:g},\, {x[1]:g}) = {made:.6g}"
         for symbol, x, made in (
-            (rf"\alpha_{{{gene}1}} = u^*_{{{gene}}}", u, medians.unspliced[g]),
-            (rf"s^*_{{{gene}}}", s, medians.spliced[g]),
+            (rf"\alpha_{{{gene}1}} = u^*_{{{gene}}}", u, highest.unspliced[g]),
+            (rf"s^*_{{{gene}}}", s, highest.spliced[g]),
         )
     )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from velotrace.quantities import VOCABULARY, Quantity
@@ -32,7 +32,8 @@ def worked(trace: Trace, *names: str, cell: str = "Cell 1", gene: str = "A", **a
         Markdown, one formula for each name.
 
     Raises:
-        ValueError: a name has no formula, or no component has the labels.
+        ValueError: a name is none of the forward pass or has no formula, or no component has the
+            labels.
 
     Example:
         >>> import velotrace
@@ -48,6 +49,8 @@ def worked(trace: Trace, *names: str, cell: str = "Cell 1", gene: str = "A", **a
     made = {step.name: step for step in steps(trace) if step.phase == "forward"}
     parts = []
     for name in names:
+        if name not in made:
+            raise ValueError(f"{name} is no value of the forward pass")
         fitting = [one for one in components(trace, made[name], cell, gene) if _fits(one, at)]
         if not fitting or not fitting[0].latex:
             raise ValueError(f"{name} has no formula at {at or (cell, gene)}")
@@ -83,7 +86,12 @@ def where(page: str) -> str:
 
     Returns:
         A Markdown table whose links lead to all three; each of them leads back here.
+
+    Raises:
+        ValueError: the page has no labelled equation.
     """
+    if not of_page(page):
+        raise ValueError(f"no page {page!r} has labelled equations")
     rows = [
         [
             f"{{eq}}`{place.label}`",
@@ -106,7 +114,7 @@ def function(name: str) -> str:
     return f"{{py:func}}`{name.rpartition('.')[2]} <velotrace.{name}>`"
 
 
-def _lines(pieces: Any) -> str:
+def _lines(pieces: Iterable[str]) -> str:
     return "<br>".join(pieces)
 
 

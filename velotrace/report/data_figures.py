@@ -50,7 +50,7 @@ def highest_cells_figure(trace: Trace) -> Figure:
     The cells that give the medians, those highest in unspliced RNA, are filled.
     """
     expression = trace.resolved.expression
-    count = trace.resolved.scenario.data.upper_cells or 1
+    highest = trace.resolved.highest.rows
     constants = trace.resolved.iteration.constants
     figure, axes = panels(1, 2, 3.1, sharey=True)
     for panel, name, medians, colour in (
@@ -59,9 +59,8 @@ def highest_cells_figure(trace: Trace) -> Figure:
     ):
         values = getattr(expression, name)
         for g in range(len(expression.genes)):
-            high = np.argsort(-expression.unspliced[:, g], kind="stable")[:count]
             for n, value in enumerate(values[:, g]):
-                face = colour if n in high else "white"
+                face = colour if n in highest[:, g] else "white"
                 panel.plot(g, value, "o", color=colour, mfc=face, ms=7, zorder=3)
                 panel.annotate(escape.figure(_short(expression.cells[n])), (g, value), (8, -4),
                                textcoords="offset points", fontsize=9.5)  # fmt: skip

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
 
@@ -48,7 +48,12 @@ def _gradient_words(made: Explanation) -> str:
 
 
 def gradient_bars(made: Explanation) -> Figure:
-    """One gradient by loss term: how far each term pulls, and which way."""
+    """One gradient by loss term: how far each term pulls, and which way.
+
+    Raises:
+        InputError: there is no path to the loss, and so no gradient.
+    """
+    _total(made)
     words = _term_words(made)
     figure, axes = panels(1, 1, 0.42 * len(words) + 1.0)
     panel = axes[0][0]
@@ -61,6 +66,13 @@ def gradient_bars(made: Explanation) -> Figure:
     return figure
 
 
+def _total(made: Explanation) -> float:
+    """The gradient itself, where there is one."""
+    if made.total is None:
+        raise InputError(f"{made.quantity} has no gradient to draw: {made.reason}")
+    return made.total
+
+
 # ---- waterfall ------------------------------------------------------------------------------
 
 MOST_BARS = 9
@@ -70,7 +82,10 @@ _LAST = ("log_likelihood", "reconstruction", "switch_penalty", "loss")
 """What every path goes through in the end, and a label need not say."""
 
 
-def waterfall_parts(made: Explanation, by: str = "paths") -> list[tuple[str, float]]:
+By = Literal["paths", "terms"]
+
+
+def waterfall_parts(made: Explanation, by: By = "paths") -> list[tuple[str, float]]:
     """What a gradient is made of, as words and values that sum to it.
 
     Args:
@@ -79,7 +94,12 @@ def waterfall_parts(made: Explanation, by: str = "paths") -> list[tuple[str, flo
 
     Returns:
         Largest first for paths, in the order of the loss for terms; the smallest in one.
+
+    Raises:
+        ValueError: `by` is neither.
     """
+    if by not in get_args(By):
+        raise ValueError(f"a gradient is taken apart by paths or by terms, not by {by!r}")
     if by == "terms":
         parts = list(zip(_term_words(made), (term.value for term in made.terms), strict=True))
     else:
@@ -101,7 +121,7 @@ def _path_words(names: tuple[str, ...]) -> str:
     return path_words(inner or names[-1:])
 
 
-def gradient_waterfall(made: Explanation, by: str = "paths") -> Figure:
+def gradient_waterfall(made: Explanation, by: By = "paths") -> Figure:
     """One gradient as a waterfall: each path's share starts where the one before it ended.
 
     Args:
@@ -111,8 +131,7 @@ def gradient_waterfall(made: Explanation, by: str = "paths") -> Figure:
     Raises:
         InputError: there is no path to the loss, and so no gradient.
     """
-    if made.total is None:
-        raise InputError(f"{made.quantity} has no gradient to draw: {made.reason}")
+    total = _total(made)
     parts = waterfall_parts(made, by)
     values = np.array([value for _, value in parts])
     ends = np.cumsum(values)
@@ -120,7 +139,7 @@ def gradient_waterfall(made: Explanation, by: str = "paths") -> Figure:
     figure, axes = panels(1, 1, 0.42 * rows + 1.0)
     panel = axes[0][0]
     place = np.arange(rows)
-    lefts, widths = np.append(ends - values, 0.0), np.append(values, made.total)
+    lefts, widths = np.append(ends - values, 0.0), np.append(values, total)
     for at, (left, width) in enumerate(zip(lefts, widths, strict=True)):
         _floating(panel, at, left, width, whole=at == rows - 1)
     for at, end in enumerate(ends):
@@ -170,9 +189,11 @@ def adam_history(trace: Trace, name: str, gene: str, steps: int = 50) -> dict[st
         Each of `ADAM`, shape (step,); the gradient is what reaches Adam, after clipping.
 
     Raises:
-        InputError: no such parameter, or the optimiser keeps no moments.
+        InputError: no such parameter or gene, or the optimiser keeps no moments.
     """
     resolved = trace.resolved
+    if gene not in trace.coords["gene"]:
+        raise InputError(f"there is no gene {gene!r}; there are {', '.join(trace.coords['gene'])}")
     if name not in trace.held:
         raise InputError(f"{name} is not trained here; there are {', '.join(trace.held)}")
     if resolved.optimiser.name == "sgd":
@@ -201,7 +222,7 @@ def adam_moments(trace: Trace, name: str, gene: str, steps: int = 50) -> Figure:
         steps: how many.
 
     Raises:
-        InputError: no such parameter, or the optimiser keeps no moments.
+        InputError: no such parameter or gene, or the optimiser keeps no moments.
     """
     made = adam_history(trace, name, gene, steps)
     at = np.arange(1, len(made["change"]) + 1)
@@ -218,14 +239,16 @@ def adam_moments(trace: Trace, name: str, gene: str, steps: int = 50) -> Figure:
                 label="√v̂, corrected")  # fmt: skip
     second.set_ylim(bottom=0.0)
     second.set_title("root of the second moment: a running size of the gradient", fontsize=11)
-    rate = trace.resolved.optimiser.learning_rate
+    optimiser = trace.resolved.optimiser
+    rate, decays = optimiser.learning_rate, optimiser.name == "adamw" and optimiser.weight_decay
     change.plot(at, made["change"], color=CELL, marker=".", lw=1)
     for bound in (-rate, rate):
         change.axhline(bound, color=PALE, ls=":")
     change.annotate("learning rate", (at[-1], rate), (0, -4), ha="right", va="top",
                     textcoords="offset points", fontsize=9.5)  # fmt: skip
     change.set(ylim=(-1.35 * rate, 1.35 * rate), xlabel="step")
-    change.set_title("the step: −η m̂/√v̂", fontsize=11)
+    decay = ", and weight decay" if decays else ""
+    change.set_title(f"the step: −η m̂/√v̂{decay}", fontsize=11)
     for panel in (first, second):
         panel.set_ylabel(f"∂L/∂{symbol(name)}")
         panel.legend(fontsize=9.5)

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from velotrace.data import Expression, closest, highest_cells, read_expression
+from velotrace.data import Expression, HighestCells, closest, highest_cells, read_expression
 from velotrace.errors import InputError
 from velotrace.model import networks, objective, random
 from velotrace.model.holding import LARGEST_RATE, NOISE, held_values
@@ -51,6 +51,11 @@ class Resolved:
     def genes(self) -> tuple[str, ...]:
         """Names of the genes."""
         return self.expression.genes
+
+    @property
+    def highest(self) -> HighestCells:
+        """The cells that give alpha, u* and s*, and their medians."""
+        return highest_cells(self.expression, _upper_cells(self.scenario, self.expression))
 
 
 def resolve(path: Path, reading: Mapping[str, Any] | None = None) -> Resolved:
