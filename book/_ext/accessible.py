@@ -19,6 +19,7 @@ HEADING_OR_TABLE = re.compile(
     r"|(?P<opening><table\b[^>]*>)(?P<inside>.*?)(?P<closing></table>)",
     re.DOTALL,
 )
+SECTION = re.compile(r"<(?P<section>thead|tbody)\b.*?</(?P=section)>", re.DOTALL)
 HIDDEN_CAPTION = '<caption class="visually-hidden">{}</caption>'
 
 
@@ -44,16 +45,17 @@ def with_captions(body: str) -> str:
         if found["heading"] is not None:
             section = plain(found["heading"])
             return found[0]
-        inside = re.sub(r"(?s)<thead>.*?</thead>", scoped, found["inside"])
+        inside = SECTION.sub(scoped, found["inside"])
         caption = "" if "<caption" in inside else HIDDEN_CAPTION.format(caption_of(inside, section))
         return found["opening"] + caption + inside + found["closing"]
 
     return HEADING_OR_TABLE.sub(mended, body)
 
 
-def scoped(head: re.Match[str]) -> str:
-    """A table's head in which every header says that it is a column's."""
-    return re.sub(r"<th\b(?![^>]*\bscope=)", '<th scope="col"', head[0])
+def scoped(section: re.Match[str]) -> str:
+    """A table's head or body in which every header says whether it is a column's or a row's."""
+    scope = "col" if section["section"] == "thead" else "row"
+    return re.sub(r"<th\b(?![^>]*\bscope=)", f'<th scope="{scope}"', section[0])
 
 
 def caption_of(table: str, section: str) -> str:
@@ -65,7 +67,10 @@ def caption_of(table: str, section: str) -> str:
 
 
 def plain(html: str) -> str:
-    """The words of a piece of HTML, formulas as they are typed; links to headings are no words."""
+    """The words of a piece of HTML, without links to headings.
+
+    Formulas are as they are typed but for backslashes, which a screen reader would spell: "mu_z".
+    """
     words = re.sub(r'(?s)<a class="headerlink".*?</a>|<[^>]*>', " ", html)
     words = unescape(re.sub(r"\\[()]?", "", words))
     return escape(" ".join(words.split()))
