@@ -85,7 +85,7 @@ def main() -> int:
     """Measure, print, and say whether the target is met."""
     asked = argparse.ArgumentParser(description=__doc__)
     asked.add_argument(
-        "--cold", action="store_true", help="forget the trainings kept, so that all are made anew"
+        "--cold", action="store_true", help="forget the trainings that were kept"
     )
     if asked.parse_args().cold:
         shutil.rmtree(cache_folder(), ignore_errors=True)
