@@ -31,7 +31,9 @@ from velotrace.tape import Evaluation, Intervention, Shift, Tape, evaluate
 STEPS = 2.0 ** -np.arange(4.0, 15.0, 2.0)
 """Steps relative to the size of the component: 1/16, 1/64, … 1/16384."""
 
-_STENCIL = np.array([-2.0, -1.0, 1.0, 2.0])
+STENCIL = np.array([-2.0, -1.0, 1.0, 2.0])
+"""Where f is taken for a quotient, in steps from x."""
+
 _WEIGHTS = np.array([1.0, -8.0, 8.0, -1.0]) / 12.0
 
 _POSITIVE = (*PARAMETERS, *NOISE.values(), "concentration", "pi")
@@ -117,16 +119,26 @@ def differentiate(
         size = np.minimum(size, reach.ravel()[components])
     steps = STEPS[:, None] * size  # (step, component)
     quotient, smooth = np.empty_like(steps), np.ones(steps.shape, dtype=bool)
-    rows = max(1, _MOST_NUMBERS // max(1, value.size * len(STEPS) * len(_STENCIL)))
+    rows = max(1, _MOST_NUMBERS // max(1, value.size * len(STEPS) * len(STENCIL)))
     for start in range(0, len(components), rows):
         part = slice(start, start + rows)
-        shifts = _STENCIL[:, None, None] * steps[:, part]  # (stencil, step, component)
-        run = _shifted(function, parameters, name, value, components[part], shifts, follow)
+        shifts = STENCIL[:, None, None] * steps[:, part]  # (stencil, step, component)
+        run = shifted_runs(function, parameters, name, value, components[part], shifts, follow)
         results = np.broadcast_to(run.value, shifts.size).reshape(shifts.shape)
-        quotient[:, part] = np.tensordot(_WEIGHTS, results, axes=1) / steps[:, part]
+        quotient[:, part] = quotient_of(results, steps[:, part])
         if corners:
             smooth[:, part] = _no_corner(run.values, shifts.shape)
     return _best(quotient, steps, noise, smooth, components)
+
+
+def quotient_of(results: np.ndarray, steps: np.ndarray) -> np.ndarray:
+    """D(h) of results at the places of `STENCIL`, which is the first axis."""
+    return np.asarray(np.tensordot(_WEIGHTS, results, axes=1) / steps)
+
+
+def round_off_of(noise: float, steps: np.ndarray) -> np.ndarray:
+    """How far round-off may move D(h): 18 δ / 12 h."""
+    return 1.5 * noise / steps
 
 
 def _best(
@@ -136,8 +148,8 @@ def _best(
     smooth: np.ndarray,
     components: np.ndarray,
 ) -> Differences:
-    truncation, round_off = np.abs(np.diff(quotient, axis=0)), 1.5 * noise / steps[1:]
-    error = np.where(smooth[1:] & smooth[:-1], truncation + round_off, np.inf)
+    bound = np.abs(np.diff(quotient, axis=0)) + round_off_of(noise, steps[1:])
+    error = np.where(smooth[1:] & smooth[:-1], bound, np.inf)
     best = np.argmin(error, axis=0)
     columns = np.arange(len(components))
     kept = np.isfinite(error[best, columns])
@@ -164,16 +176,29 @@ def _no_corner(values: Mapping[str, Any], shape: tuple[int, ...]) -> np.ndarray:
     return smooth
 
 
-def _shifted(
+def shifted_runs(
     function: Function,
     parameters: Any,
     name: str,
     value: np.ndarray,
     components: np.ndarray,
     shifts: np.ndarray,
-    follow: Follow | None,
+    follow: Follow | None = None,
 ) -> Evaluation:
-    """One stacked run of the function with every shift, in the order of `shifts`."""
+    """One stacked run of the function with every shift, in the order of `shifts`.
+
+    Args:
+        function: of the parameters; must accept stacked runs.
+        parameters: where.
+        name: of the value to shift.
+        value: it, unshifted.
+        components: flat indices of the components to shift, one at a time.
+        shifts: by how much; the last axis is the component.
+        follow: what moves along although no operation computes it.
+
+    Returns:
+        Result and named values, all runs in one axis in front.
+    """
     by = np.zeros((*shifts.shape, value.size))
     by[..., np.arange(len(components)), components] = shifts
     change = {name: Shift(by.reshape(-1, *stacked_shape(name, value.shape)))}

@@ -2,95 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from velotrace.certificates.differences import STEPS, noise_of, stacked_shape
-from velotrace.model.objective import loss
+from velotrace.certificates.differences import STEPS
+from velotrace.certificates.sweep import sweep
 from velotrace.report.figure_style import CELL, SPLICED, UNSPLICED, panels, symbol
 from velotrace.report.formula_breaks import aligned
 from velotrace.report.worked_edges import fraction, in_latex
-from velotrace.tape import Shift, evaluate
 from velotrace.walkthrough import Trace
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
-
-WIDE = 2.0 ** -np.arange(4.0, 40.0)
-"""Steps relative to the component, from far too wide to far too narrow."""
-
-
-@dataclass(frozen=True)
-class Sweep:
-    """Difference quotients of the loss by one component, at several steps.
-
-    Attributes:
-        value: the component.
-        slope: the tape's adjoint.
-        noise: δ, how far round-off may move the loss.
-        steps: h.
-        losses: at x − 2h, x − h, x + h and x + 2h, shape (place, step).
-        plain: [L(x+h) − L(x−h)] / 2h.
-        quotient: D(h), of all four.
-        bound: on the error of D(h): |D(4h) − D(h)| + 18 δ / 12 h.
-    """
-
-    value: float
-    slope: float
-    noise: float
-    steps: np.ndarray
-    losses: np.ndarray
-    plain: np.ndarray
-    quotient: np.ndarray
-    bound: np.ndarray
-
-
-def sweep(trace: Trace, name: str, gene: str, relative: np.ndarray = WIDE) -> Sweep:
-    """The certificates' difference quotient of one parameter, at steps of one's choice.
-
-    Args:
-        trace: of one iteration.
-        name: of a parameter of genes.
-        gene: its label.
-        relative: steps as shares of the component.
-
-    Example:
-        >>> from velotrace.walkthrough import trace
-        >>> made = sweep(trace(), "beta", "A")
-        >>> bool(np.all(np.abs(made.quotient - made.slope) <= made.bound))
-        True
-    """
-    entry, g = trace.tape[name], trace.coords["gene"].index(gene)
-    value, noise = float(entry.value[g]), noise_of(trace.tape)
-    steps = relative * abs(value)
-    losses = _losses(trace, name, g, np.array([-2.0, -1.0, 1.0, 2.0])[:, None] * steps)
-    wide = _losses(trace, name, g, np.array([-8.0, -4.0, 4.0, 8.0])[:, None] * steps)
-    quotient = _quotient(losses, steps)
-    truncation = np.abs(_quotient(wide, 4.0 * steps) - quotient)
-    plain = (losses[2] - losses[1]) / (2.0 * steps)
-    bound = truncation + 1.5 * noise / steps
-    slope = np.nan if entry.adjoint is None else float(entry.adjoint[g])
-    return Sweep(value, slope, noise, steps, losses, plain, quotient, bound)
-
-
-def _losses(trace: Trace, name: str, g: int, shifts: np.ndarray) -> np.ndarray:
-    """The loss with one component shifted, for each shift."""
-    size = trace.tape[name].value.size
-    by = np.zeros((shifts.size, size))
-    by[:, g] = shifts.ravel()
-    change = {name: Shift(by.reshape(-1, *stacked_shape(name, (size,))))}
-    function = partial(loss, iteration=trace.resolved.iteration)
-    run = evaluate(function, trace.resolved.parameters, change)
-    return np.asarray(run.value).reshape(shifts.shape)
-
-
-def _quotient(losses: np.ndarray, steps: np.ndarray) -> np.ndarray:
-    """D(h) = (8 [L(x+h) − L(x−h)] − [L(x+2h) − L(x−2h)]) / 12h."""
-    far_down, down, up, far_up = losses
-    return np.asarray((8.0 * (up - down) - (far_up - far_down)) / (12.0 * steps))
 
 
 def difference_in_numbers(trace: Trace, name: str, gene: str) -> str:
@@ -121,8 +45,13 @@ def difference_in_numbers(trace: Trace, name: str, gene: str) -> str:
 
 
 def in_latex_long(value: float) -> str:
-    """A number with as many digits as the difference needs."""
-    return f"{value:.9f}".rstrip("0")
+    """A number with as many digits as the difference needs.
+
+    Example:
+        >>> in_latex_long(12.3456789012), in_latex_long(2.0)
+        ('12.345678901', '2')
+    """
+    return f"{value:.9f}".rstrip("0").rstrip(".")
 
 
 def short(value: float) -> str:
