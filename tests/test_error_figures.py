@@ -7,16 +7,20 @@ import pytest
 
 import velotrace
 from velotrace.report import error_figures as pages
+from velotrace.studies.divergences import integrated_kl
 
 PRIOR = 0.25
 
 
 def test_only_the_printed_divergence_falls_below_zero() -> None:
-    right, printed = pages.dirichlet_along(np.geomspace(0.06, 2.0, 50), PRIOR)
+    (panel,) = pages.dirichlet_ray(PRIOR).axes
+    right, printed = (line.get_ydata() for line in panel.lines[:2])
     assert right.min() >= 0.0
     assert printed.min() < 0.0
-    equal = pages.dirichlet_along(np.array([PRIOR]), PRIOR)
-    assert np.allclose(equal, 0.0, atol=1e-12)
+    at = panel.lines[0].get_xdata()
+    nearest = np.argmin(np.abs(at - PRIOR))
+    assert np.argmin(right) == nearest
+    assert right[20] == pytest.approx(integrated_kl(np.full(4, at[20]), np.full(4, PRIOR)))
 
 
 def test_settling_takes_longer_than_the_switch(walkthrough: velotrace.Trace) -> None:

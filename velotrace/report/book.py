@@ -26,6 +26,7 @@ from velotrace.report.book_tables import (
     value_table,
 )
 from velotrace.report.notebook_text import displayed, in_download
+from velotrace.studies.divergences import kl_dirichlet, printed_kl_dirichlet
 from velotrace.walkthrough import Trace
 
 __all__ = [
@@ -122,11 +123,9 @@ def dirichlet_rows(cases: Mapping[str, Sequence[float]], prior: float) -> list[l
 
     With the Gamma ratios of doc (2) upside down, its first two terms are minus the right ones.
     """
-    from velotrace.model.distributions import kl_dirichlet_terms
-
     rows = []
     for label, concentration in cases.items():
-        normaliser, log_gamma, digamma = kl_dirichlet_terms(np.array(concentration), prior)
-        both = (normaliser + log_gamma + digamma, digamma - normaliser - log_gamma)
+        q = np.array(concentration)
+        both = (kl_dirichlet(q, prior), printed_kl_dirichlet(q, prior))
         rows.append([label, *(round(float(x), 12) + 0.0 for x in both)])  # no round-off for a zero
     return rows

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -48,9 +49,7 @@ def pulls_on_z(trace: Trace, cell: str) -> Figure:
     left.plot(mean, 0.5 * mean**2, "o", color=UNSPLICED, label="the cell's dimensions")
     left.set(xlabel=r"$\mu$", ylabel="nat, of the mean alone")
 
-    def of_variance(a: np.ndarray) -> np.ndarray:
-        return 0.5 * (np.exp(a) - a - 1.0)
-
+    of_variance = partial(routes.kl_normal_by_dimension, np.zeros(()))
     right.plot(x, of_variance(x), color=PALE)
     right.plot(log_var, of_variance(log_var), "o", color=UNSPLICED)
     right.plot(1.0, of_variance(np.array(1.0)), "s", color=SPLICED, ms=8,

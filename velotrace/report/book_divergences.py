@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 
 from velotrace.counterfactuals import counterfactual
-from velotrace.model.distributions import kl_dirichlet_terms, kl_standard_normal_terms
 from velotrace.report.book import at
 from velotrace.report.book_tables import markdown, shown, typeset
 from velotrace.studies import divergences as routes
@@ -46,8 +44,7 @@ def plus_minus(sample: Sample) -> str:
 
 def kl_normal(mean: np.ndarray, log_var: np.ndarray) -> float:
     """doc (1) as one number."""
-    spread, squares, log_det, d = kl_standard_normal_terms(mean, log_var)
-    return float(0.5 * (spread + squares - log_det - d))
+    return float(routes.kl_normal_by_dimension(mean, log_var).sum())
 
 
 def kl_normal_turned(mean: np.ndarray, log_var: np.ndarray) -> float:
@@ -187,38 +184,25 @@ def evidence_table(found: Evidence) -> str:
 # ---- π --------------------------------------------------------------------------------------
 
 
-def kl_dirichlet(concentration: np.ndarray, prior: float) -> Any:
-    """doc (2) with its ratios put right, as one number, or one for each row."""
-    return sum(kl_dirichlet_terms(concentration, prior))
-
-
-def printed(concentration: np.ndarray, prior: float) -> Any:
-    """doc (2) as printed: with both ratios upside down its first two terms change sign."""
-    normaliser, log_gamma, digamma = kl_dirichlet_terms(concentration, prior)
-    return digamma - normaliser - log_gamma
-
-
 def dirichlet_routes(cases: Mapping[str, np.ndarray], prior: float) -> str:
     """The divergence of some Dirichlets by three routes, and by doc (2) as printed."""
     rows = []
     for label, q in cases.items():
         p = np.full(len(q), prior)
         drawn = Sample.of(routes.drawn_dirichlet_log_ratios(q, p, DRAWS, SEED))
-        numbers = (kl_dirichlet(q, prior), routes.divergences_of_sticks(q, p).sum())
-        sampled = plus_minus(drawn)
-        rows.append(
-            [label, *(_eight(x) for x in numbers), sampled, shown(_clean(printed(q, prior)))]
-        )
+        closed, betas = routes.kl_dirichlet(q, prior), routes.integrated_kl(q, p)
+        printed = shown(_clean(routes.printed_kl_dirichlet(q, prior)))
+        rows.append([label, _eight(closed), _eight(betas), plus_minus(drawn), printed])
     headers = [r"$\alpha_q$", "closed form<br>nat", "three Betas<br>nat", "draws<br>nat",
                "doc (2)<br>nat"]  # fmt: skip
     return markdown(headers, rows)
 
 
-def _clean(value: float) -> float:
+def _clean(value: float | np.ndarray) -> float:
     return round(float(value), 12) + 0.0  # no round-off for a zero
 
 
-def _eight(value: float) -> str:
+def _eight(value: float | np.ndarray) -> str:
     return shown(_clean(value), 8)
 
 
@@ -283,7 +267,7 @@ def grid(prior: float, points: int = 15) -> tuple[np.ndarray, np.ndarray, np.nda
     """
     one = prior * np.geomspace(1 / 64, 64, points)  # an odd number of points has the prior in it
     q = np.stack(np.meshgrid(*[one] * 4), axis=-1).reshape(-1, 4)
-    return q, kl_dirichlet(q, prior), printed(q, prior)
+    return q, routes.kl_dirichlet(q, prior), routes.printed_kl_dirichlet(q, prior)
 
 
 def slope_table(trace: Trace, cell: str, gene: str) -> str:

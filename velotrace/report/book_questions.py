@@ -23,6 +23,7 @@ from velotrace.model.objective import loss
 from velotrace.model.records import Parameters
 from velotrace.scenario import Resolved
 from velotrace.scenario.resolve import work_out
+from velotrace.studies.divergences import kl_normal_by_dimension
 from velotrace.tape import named_values
 from velotrace.walkthrough import Trace
 
@@ -116,7 +117,7 @@ def divided(made: Fit) -> np.ndarray:
 def used_dimensions(made: Fit) -> np.ndarray:
     """How many latent dimensions hold more than `USED` nat of KL_z on average, by seed."""
     mean, log_var = (made.results[name].to_numpy() for name in ("mu_z", "log_var_z"))
-    each = 0.5 * (np.exp(log_var) + mean**2 - log_var - 1.0)
+    each = kl_normal_by_dimension(mean, log_var)
     return np.asarray((each.mean(axis=1) > USED).sum(axis=-1))
 
 

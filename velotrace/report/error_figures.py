@@ -6,10 +6,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from velotrace.model.distributions import kl_dirichlet_terms
 from velotrace.model.kinetics import s_induction, u_induction
 from velotrace.quantities import PARAMETERS
 from velotrace.report.figure_style import CELL, PALE, SPLICED, UNSPLICED, panels
+from velotrace.studies.divergences import (
+    drawn_log_probabilities,
+    kl_dirichlet,
+    printed_kl_dirichlet,
+)
 from velotrace.walkthrough import Trace
 
 if TYPE_CHECKING:
@@ -22,30 +26,11 @@ DRAWS, BINS, SEED = 20_000, 50, 0
 # ---- a divergence below zero ----------------------------------------------------------------
 
 
-def dirichlet_along(concentration: np.ndarray, prior: float) -> tuple[np.ndarray, np.ndarray]:
-    """The divergence from the prior, and what doc (2) has, for posteriors with equal entries.
-
-    Args:
-        concentration: of each of the four states, shape (place,).
-        prior: likewise, of the prior.
-
-    Returns:
-        Both, shape (place,).
-
-    Example:
-        >>> right, printed = dirichlet_along(np.array([0.25, 1.0]), 0.25)
-        >>> bool(abs(right[0]) < 1e-12), bool(right[1] > 0.0 > printed[1])
-        (True, True)
-    """
-    alike = np.broadcast_to(np.asarray(concentration)[:, None], (len(concentration), 4))
-    normaliser, log_gamma, digamma = kl_dirichlet_terms(alike, prior)
-    return normaliser + log_gamma + digamma, digamma - normaliser - log_gamma
-
-
 def dirichlet_ray(prior: float) -> Figure:
     """Both formulas along a ray: all four concentrations equal, from below the prior's upward."""
     at = np.geomspace(prior / 4.0, 8.0 * prior, 200)
-    right, printed = dirichlet_along(at, prior)
+    alike = np.broadcast_to(at[:, None], (len(at), 4))
+    right, printed = kl_dirichlet(alike, prior), printed_kl_dirichlet(alike, prior)
     figure, ((panel,),) = panels(1, 1, 3.6)
     panel.plot(at, right, color=UNSPLICED, label="the divergence")
     panel.plot(at, printed, "--", color=SPLICED, label="doc (2) as printed")
@@ -114,8 +99,8 @@ def largest_drawn(concentration: float, draws: int = DRAWS) -> np.ndarray:
         >>> bool(largest_drawn(0.25).mean() > largest_drawn(1.0).mean())
         True
     """
-    drawn = np.random.default_rng(SEED).dirichlet(np.full(4, concentration), draws)
-    return np.asarray(drawn.max(axis=-1))
+    alike = np.full(4, concentration)
+    return np.asarray(np.exp(drawn_log_probabilities(alike, draws, SEED)).max(axis=-1))
 
 
 def largest_probability(prior: float) -> Figure:

@@ -13,9 +13,10 @@ from scipy.stats import beta as beta_distribution
 from scipy.stats import dirichlet
 
 from velotrace.model import random
-from velotrace.model.distributions import kl_standard_normal_terms, log_normal
+from velotrace.model.distributions import log_normal
 from velotrace.report import escape
 from velotrace.report.figure_style import CELL, SPLICED, UNSPLICED, areas, panels
+from velotrace.studies.divergences import kl_normal_by_dimension
 from velotrace.walkthrough import Trace
 
 if TYPE_CHECKING:
@@ -78,9 +79,7 @@ def latent_densities(trace: Trace, cell: str, latent: int, points: int = 301) ->
 def latent_divergences(trace: Trace, cell: str) -> np.ndarray:
     """What each latent dimension adds to KL_z of a cell, shape (latent,); they sum to it."""
     n = trace.coords["cell"].index(cell)
-    each = (trace.tape[name].value[n, :, None] for name in ("mu_z", "log_var_z"))
-    variance, square, log_det, one = kl_standard_normal_terms(*each)
-    return np.asarray(0.5 * (variance + square - log_det - one))
+    return kl_normal_by_dimension(*(trace.tape[name].value[n] for name in ("mu_z", "log_var_z")))
 
 
 def divergence_of_z(trace: Trace, cell: str) -> Figure:

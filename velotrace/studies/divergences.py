@@ -58,6 +58,44 @@ class Sample:
         return cls(float(drawn.mean()), spread, drawn.size, float(np.mean(drawn < 0.0)))
 
 
+# ---- closed forms ---------------------------------------------------------------------------
+
+
+def kl_normal_by_dimension(mean: Array, log_var: Array) -> Array:
+    """doc (1) dimension by dimension: ½ (Σ + μ² − log Σ − 1), nat.
+
+    Args:
+        mean: μ, any shape.
+        log_var: log Σ, same shape.
+
+    Returns:
+        Same shape; the sum over latent dimensions is KL(N(μ, Σ) ‖ N(0, I)).
+    """
+    return np.asarray(0.5 * (np.exp(log_var) + mean**2 - log_var - 1.0))
+
+
+def kl_dirichlet(concentration: Array, prior: float) -> Array:
+    """doc (2) with its ratios put right: KL of Dirichlets from the symmetric prior, nat.
+
+    Args:
+        concentration: shape (…, state), positive.
+        prior: α_p.
+
+    Returns:
+        Shape (…,).
+    """
+    return np.asarray(sum(kl_dirichlet_terms(concentration, prior)))
+
+
+def printed_kl_dirichlet(concentration: Array, prior: float) -> Array:
+    """doc (2) as printed: with both ratios upside down its first two terms change sign.
+
+    Arguments and result are those of `kl_dirichlet`.
+    """
+    normaliser, log_gamma, of_digamma = kl_dirichlet_terms(concentration, prior)
+    return np.asarray(of_digamma - normaliser - log_gamma)
+
+
 # ---- normal ---------------------------------------------------------------------------------
 
 
@@ -163,6 +201,19 @@ def divergences_of_sticks(q: Array, p: Array) -> Array:
         log_b, left, right = beta_integrals(a, b)
         found.append(beta_integrals(a_p, b_p)[0] - log_b + (a - a_p) * left + (b - b_p) * right)
     return np.array(found)
+
+
+def integrated_kl(q: Array, p: Array) -> float:
+    """KL(Dir(q) ‖ Dir(p)) by integration: the sum over its Betas.
+
+    Args:
+        q: concentrations, shape (state,), positive.
+        p: likewise.
+
+    Returns:
+        The divergence, nat.
+    """
+    return float(divergences_of_sticks(q, p).sum())
 
 
 def mean_logs(q: Array) -> Array:
@@ -290,8 +341,8 @@ def evidence(log_density: Array, q: Array, p: Array) -> Evidence:
     return Evidence(
         log_evidence=float(log_sum_exp(log_density)) - math.log(len(p)),
         expected=float(log_density[best] + mean_logs(q)[best]),
-        divergence=float(divergences_of_sticks(q, p).sum()),
-        gap=float(divergences_of_sticks(q, posterior).sum()),
+        divergence=integrated_kl(q, p),
+        gap=integrated_kl(q, posterior),
         others=float(log_sum_exp(others) - log_density[best]),
         sampled=float(log_density @ q / q.sum()),
     )
@@ -317,6 +368,5 @@ def kl_pi_over_z(resolved: Resolved, draws: int, seed: int) -> tuple[Array, Arra
     noise[-1] = 0.0  # the last is the mean itself
     many = replace(iteration, draws=Draws(noise, np.zeros(0), None))
     made = infer(parameters, many, iteration.unspliced, iteration.spliced)
-    terms = kl_dirichlet_terms(made["concentration"], iteration.constants.pi_prior)
-    divergence = np.asarray(sum(terms))
+    divergence = kl_dirichlet(made["concentration"], iteration.constants.pi_prior)
     return divergence[:-1], divergence[-1]

@@ -9,11 +9,11 @@ import numpy as np
 
 from velotrace.claims.checks import below, counted, noted, same
 from velotrace.claims.context import Context, each, once
-from velotrace.claims.integrals import integrated_kl, mean_log
 from velotrace.claims.looking import values
 from velotrace.claims.records import Check, Evidence, claim, shown
 from velotrace.claims.statements.priors import CASES
 from velotrace.counterfactuals import counterfactual
+from velotrace.studies.divergences import integrated_kl, mean_logs
 from velotrace.walkthrough import Trace
 
 
@@ -125,7 +125,7 @@ def log_gamma_term(context: Context) -> Evidence:
     term = float(document.log_gamma_term(q, p))
     summed = sum(math.lgamma(a) - math.lgamma(b) for a, b in zip(q, p, strict=True))
     totals = math.lgamma(q.sum()) - math.lgamma(p.sum())
-    needed = integrated_kl(q, p) - totals - float(np.sum((q - p) * mean_log(q)))
+    needed = integrated_kl(q, p) - totals - float(np.sum((q - p) * mean_logs(q)))
     return once(
         same("sums", "size of the sum, off by", abs(term), abs(summed)),
         same("sign", "with its sign, off by", term, needed, 1e-7),
@@ -143,7 +143,7 @@ def log_gamma_term(context: Context) -> Evidence:
 )
 def expected_log(context: Context) -> Evidence:
     """Integrates log x over the Beta distribution of every component."""
-    found = [mean_log(q) for q in CASES]
+    found = [mean_logs(q) for q in CASES]
     return once(same("apart", "off by", context.document.expected_log(CASES), found, 1e-7))
 
 
@@ -161,7 +161,7 @@ def digamma_term(context: Context) -> Evidence:
     """Compares it with that difference, and with zero where the two are equal."""
     q, p = CASES[1], np.array(context.document.prior)
     term = float(context.document.digamma_term(q, p))
-    difference = float(np.sum(mean_log(q) - mean_log(p)))
+    difference = float(np.sum(mean_logs(q) - mean_logs(p)))
     return once(
         same("equal", "where q is p", context.document.digamma_term(p, p), 0.0),
         same("apart", "third term and the difference, apart by", term, difference, 1e-7),

@@ -6,10 +6,10 @@ import numpy as np
 
 from velotrace.claims.checks import above, agrees, below, counted, same
 from velotrace.claims.context import Context, each, once
-from velotrace.claims.integrals import integrated_kl
 from velotrace.claims.looking import values
 from velotrace.claims.records import Check, Evidence, claim
 from velotrace.counterfactuals import rerun
+from velotrace.studies.divergences import integrated_kl
 from velotrace.tape import Replace
 from velotrace.walkthrough import Trace
 

@@ -152,7 +152,7 @@ DIVERGENCES = (
         "eq-kl-pi-printed",
         "kl-dirichlet",
         "what doc (2) has instead",
-        ("claims.document.kl_dirichlet", "report.book_divergences.printed"),
+        ("claims.document.kl_dirichlet", "studies.divergences.printed_kl_dirichlet"),
         ("kl_pi_normaliser", "kl_pi_log_gamma"),
         ("concentration",),
     ),
