@@ -44,7 +44,8 @@ def pulls_on_z(trace: Trace, cell: str) -> Figure:
     """One dimension's divergence against μ and against log Σ, with the cell's own on the curves."""
     mean, log_var = posterior_of_z(trace, cell)
     figure, ((left, right),) = panels(1, 2, 3.6)
-    x = np.linspace(-1.6, 1.6, 200)
+    reach = max(1.6, 1.15 * float(np.abs([mean, log_var]).max()))
+    x = np.linspace(-reach, reach, 200)
     left.plot(x, 0.5 * x**2, color=PALE)
     left.plot(mean, 0.5 * mean**2, "o", color=UNSPLICED, label="the cell's dimensions")
     left.set(xlabel=r"$\mu$", ylabel="nat, of the mean alone")
@@ -55,17 +56,19 @@ def pulls_on_z(trace: Trace, cell: str) -> Figure:
     right.plot(1.0, of_variance(np.array(1.0)), "s", color=SPLICED, ms=8,
                label=r"were $\log\Sigma$ the identity")  # fmt: skip
     right.set(xlabel=r"$\log\Sigma$", ylabel="nat, of the variance alone")
+    top = 1.35 * max(line.get_ydata().max() for panel in (left, right) for line in panel.lines[:2])
     for panel in (left, right):
         panel.axvline(0.0, ymax=0.8, color=CELL, lw=1, ls=":")
         panel.legend(loc="upper center")
-        panel.set_ylim(-0.05, 1.75)
+        panel.set_ylim(-0.03 * top, top)
     return figure
 
 
 def tangent(trace: Trace, cell: str, gene: str) -> Figure:
     """KL_π as the gap between the log normaliser at the prior and its tangent at the posterior."""
     q, p = posterior_of_pi(trace, cell, gene)
-    t = np.linspace(-0.5, 1.12, 120)
+    low, high = (min(far, 0.9 * room) for far, room in zip((0.5, 0.12), _room(q, p), strict=True))
+    t = np.linspace(-low, 1.0 + high, 120)
     curve = [routes.log_normaliser(q + at * (p - q)) for at in t]
     start, slope = routes.log_normaliser(q), float((p - q) @ routes.mean_logs(q))
     there = routes.log_normaliser(p)
@@ -81,8 +84,23 @@ def tangent(trace: Trace, cell: str, gene: str) -> Figure:
     return figure
 
 
+def _room(q: np.ndarray, p: np.ndarray) -> tuple[float, float]:
+    """How far the line from q to p goes on at either end until a concentration is 0."""
+    before = q[p > q] / (p - q)[p > q]
+    beyond = p[q > p] / (q - p)[q > p]
+    return before.min(initial=np.inf), beyond.min(initial=np.inf)
+
+
 def descents(trace: Trace, cell: str, gene: str, rate: float = 0.05, steps: int = 100) -> Figure:
-    """Where each formula alone takes the concentrations by gradient descent."""
+    """Where each formula alone takes the concentrations by gradient descent.
+
+    Args:
+        trace: where it starts.
+        cell: whose concentrations.
+        gene: likewise.
+        rate: concentration per unit of gradient, which is in nat per concentration.
+        steps: how many.
+    """
     q, p = posterior_of_pi(trace, cell, gene)
     figure, (axes,) = panels(1, 2, 3.6)
     for panel, upside_down, title in (
@@ -100,7 +118,14 @@ def descents(trace: Trace, cell: str, gene: str, rate: float = 0.05, steps: int 
 
 
 def over_z(trace: Trace, cell: str, gene: str, draws: int) -> Figure:
-    """KL_π of one cell and gene at many draws of z, at the iteration's own, and their mean."""
+    """KL_π of one cell and gene at many draws of z, at the iteration's own, and their mean.
+
+    Args:
+        trace: of the iteration.
+        cell: whose divergence.
+        gene: likewise.
+        draws: of z.
+    """
     n, g = trace.coords["cell"].index(cell), trace.coords["gene"].index(gene)
     found, _ = routes.kl_pi_over_z(trace.resolved, draws, SEED)
     here, own = found[:, n, g], trace.tape["kl_pi"].value[n, g]

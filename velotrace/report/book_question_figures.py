@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 def penalty_course(made: Fit) -> Figure:
     """The weight of the switch penalty over the epochs, and the penalty itself."""
+    from matplotlib.ticker import LogLocator, NullLocator  # an extra, and only here needed
+
     history = made.trained.history
     penalty = history["switch_penalty"].mean("batch")
     low, middle, high = penalty.quantile([0.05, 0.5, 0.95], "seed").to_numpy()
@@ -26,8 +28,8 @@ def penalty_course(made: Fit) -> Figure:
     right.fill_between(history["epoch"], low, high, color=STATES[2], alpha=0.25, lw=0)
     right.plot(history["epoch"], middle, color=STATES[2])
     right.set(xlabel="epoch", ylabel="penalty before its weight", yscale="log")
-    right.set_yticks([2, 5, 10, 20, 50], minor=False)
-    right.set_yticks([], minor=True)
+    right.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+    right.yaxis.set_minor_locator(NullLocator())
     right.yaxis.set_major_formatter("{x:g}")
     return figure
 

@@ -160,6 +160,15 @@ def turning_time(alpha: float, beta: float, gamma: float, switch_time: float) ->
 
     At the switch it is still positive: s has not caught up with u. It falls to 0 where
     ū/s̄ = γ/β, and stays below.
+
+    Args:
+        alpha: α, abundance per time.
+        beta: β, per time.
+        gamma: γ, per time.
+        switch_time: t_s.
+
+    Returns:
+        τ, in the unit of t_s.
     """
     u_0 = float(kinetics.u_induction(alpha, beta, switch_time))
     s_0 = float(kinetics.s_induction(alpha, beta, gamma, switch_time))
@@ -214,8 +223,8 @@ def spreads(made: Fit, gene: str, chosen: np.ndarray) -> pd.DataFrame:
         chosen: which seeds count.
 
     Returns:
-        A row for each cell: mean over seeds; median over seeds of the spread over draws; spread
-        over the chosen seeds, and over all.
+        A row for each cell: mean over the chosen seeds; the median over them of the spread over
+        draws; spread over the chosen seeds, and over all.
     """
     at = made.results.sel(gene=gene)
     some = at.isel(seed=np.flatnonzero(chosen))
@@ -248,7 +257,17 @@ def signals(made: Fit, gene: str) -> tuple[np.ndarray, np.ndarray]:
 
 
 def order_agreement(made: Fit, chosen: np.ndarray, one: str, other: str) -> float:
-    """Rank correlation of two genes' latent times over the cells; the mean of the chosen seeds."""
+    """Rank correlation of two genes' latent times over the cells; the mean of the chosen seeds.
+
+    Args:
+        made: the fit.
+        chosen: which seeds count, shape (seed,).
+        one: a gene.
+        other: another.
+
+    Returns:
+        From −1 to 1.
+    """
     times = made.results["latent_time"].isel(seed=np.flatnonzero(chosen))
     pairs = zip(times.sel(gene=one).to_numpy(), times.sel(gene=other).to_numpy(), strict=True)
     return float(np.mean([spearmanr(a, b).statistic for a, b in pairs]))

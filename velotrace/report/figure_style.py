@@ -19,7 +19,7 @@ UNSPLICED, SPLICED, CELL, PALE = "#0072b2", "#d55e00", "#222222", "#767676"
 """Colours that the colour-blind can tell apart; lines, marks or hatches differ as well."""
 
 WIDTH = 7.2
-"""Of a figure, in inches: that of a page's text, so that letters are as large in both."""
+"""Of `panels`, in inches: that of a page's text, so that letters are as large in both."""
 
 
 def use_svg() -> None:

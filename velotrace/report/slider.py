@@ -37,7 +37,7 @@ LEFT, RIGHT, TOP, BOTTOM = 30.0, 11.0, 20.0, 30.0
 """Room beside what is drawn, for its title and ticks."""
 
 MARKS = ("circle", "square", "triangle")
-"""Of the genes, so that colour is not their only sign; their lines differ as well."""
+"""Of the first three genes, so that colour is not their only sign; then they begin anew."""
 
 
 @dataclass(frozen=True)
