@@ -6,13 +6,14 @@ import numpy as np
 import pytest
 
 import velotrace
-from velotrace.claims.ensembles import INDUCED
 from velotrace.learning.ensemble import member
 from velotrace.model import kinetics
 from velotrace.report import book_question_figures as draw
-from velotrace.report import book_questions as ask
-from velotrace.report.book_why import autoencoder, steady_state, weights
+from velotrace.report.book_why import autoencoder, weights
+from velotrace.studies import questions as ask
+from velotrace.studies.questions import INDUCED
 from velotrace.studies.recovery import scaled
+from velotrace.studies.steady_state import steady_state
 
 
 @pytest.fixture(scope="module")

@@ -30,6 +30,7 @@ from velotrace.report import (
 )
 from velotrace.report.figure_style import WIDTH
 from velotrace.report.symbols import plain
+from velotrace.studies.adam import ADAM, adam_history
 from velotrace.walkthrough import Trace
 from velotrace.walkthrough import trace as run
 
@@ -229,24 +230,24 @@ def test_a_gradient_is_taken_apart_in_two_ways_only(walkthrough: Trace) -> None:
 
 def test_adam_history_of_no_gene(walkthrough: Trace) -> None:
     with pytest.raises(InputError, match="no gene 'Z'; there are A, B, C"):
-        figures_gradient.adam_history(walkthrough, "alpha", "Z")
+        adam_history(walkthrough, "alpha", "Z")
 
 
 def test_adam_history_is_adam(walkthrough: Trace) -> None:
     """m, v and the step follow from the gradients by Adam's own recursion, element by element."""
-    made = figures_gradient.adam_history(walkthrough, "alpha", GENE, steps=7)
+    made = adam_history(walkthrough, "alpha", GENE, steps=7)
     settings = walkthrough.resolved.optimiser
     memory = adam_start(np.array(0.0))
     for step, gradient in enumerate(made["gradient"]):
         memory, info = adam_step(np.array(0.0), gradient, memory, settings)
-        for key in figures_gradient.ADAM[1:]:
+        for key in ADAM[1:]:
             assert made[key][step] == pytest.approx(float(info[key]), rel=8 * EPS), (key, step)
     assert abs(made["change"][0]) == pytest.approx(settings.learning_rate, rel=1e-6)
 
 
 def test_adam_history_is_the_training(walkthrough: Trace) -> None:
     """The changes are those of a training of the same scenario."""
-    made = figures_gradient.adam_history(walkthrough, "beta", "B", steps=4)
+    made = adam_history(walkthrough, "beta", "B", steps=4)
     settings = Settings(epochs=2, batch_size=len(walkthrough.resolved.cells))
     history = train_in_memory(walkthrough.resolved, settings).history
     start = history["beta_start"].isel(seed=0).sel(gene="B").item()
@@ -256,7 +257,7 @@ def test_adam_history_is_the_training(walkthrough: Trace) -> None:
 
 def test_adam_moments_draws_them(walkthrough: Trace) -> None:
     figure = figures.adam_moments(walkthrough, "alpha", GENE, steps=5)
-    made = figures_gradient.adam_history(walkthrough, "alpha", GENE, steps=5)
+    made = adam_history(walkthrough, "alpha", GENE, steps=5)
     first, second, change = figure.axes
     by_label = {line.get_label(): line.get_ydata() for p in (first, second) for line in p.lines}
     np.testing.assert_array_equal(by_label["m, as kept"], made["first_moment"])

@@ -8,7 +8,7 @@ import pytest
 import xarray
 
 from velotrace.learning.ensemble import Settings, train_in_memory
-from velotrace.learning.results import posterior
+from velotrace.learning.results import posterior, time_without_the_end
 from velotrace.model.holding import natural_values
 from velotrace.report import scvi_figures, scvi_settings
 from velotrace.simulation import simulate
@@ -33,7 +33,7 @@ def test_time_without_the_end(results: xarray.Dataset) -> None:
     pi, t_s = results["pi"].to_numpy(), results.attrs["switch_time"]
     first, third = (results[f"time_{name}"].to_numpy() for name in ("induction", "repression"))
     wanted = pi[..., 0] * first + pi[..., 1] * t_s + pi[..., 2] * third
-    found = scvi_figures.time_without_the_end(results, 20.0).to_numpy()
+    found = time_without_the_end(results, 20.0).to_numpy()
     np.testing.assert_allclose(found, wanted, rtol=1e-9, atol=1e-9)
 
 

@@ -30,13 +30,11 @@ from velotrace.model.networks import perceptron
 from velotrace.model.records import Draws, Iteration, Parameters
 from velotrace.quantities import PARAMETERS
 from velotrace.scenario import Resolved, resolved_dict
+from velotrace.studies.questions import INDUCED
 
 EPOCHS = 1000
 BATCH = 2
 """Cells of a mini-batch, as in the document's iteration."""
-
-INDUCED = {"A": (True, True, False, False), "B": (False, False, True, True)}
-"""Which cells are on their way up, by gene, as the data have it; C is not as clear."""
 
 Arrays = dict[str, np.ndarray]
 

@@ -142,3 +142,16 @@ def prior_samples(plan: Plan, state: State, samples: int) -> dict[str, np.ndarra
     times = latent_times(theta, every, iteration)
     predicted = predict(theta, times, start_of_repression(theta, plan.reading), plan.reading)
     return {"z": z, **times, **predicted}
+
+
+def time_without_the_end(results: xarray.Dataset, t_max: float) -> xarray.DataArray:
+    """Latent time as `VELOVI.get_latent_time` has it: state 4 adds nothing instead of t_max.
+
+    Args:
+        results: of `posterior`, for a reading that sums k out.
+        t_max: end of time.
+
+    Returns:
+        π₁t₁ + π₂t_s + π₃t₃, averaged over the same draws.
+    """
+    return results["latent_time"] - t_max * results["pi"].sel(state=4)

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 from velotrace.quantities import PARAMETERS
 from velotrace.report import escape
-from velotrace.report.book_questions import Fit
 from velotrace.report.figure_style import CELL, PALE, panels
 from velotrace.report.training_figures import STATES, curve
+from velotrace.studies.questions import Fit
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

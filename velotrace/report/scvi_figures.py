@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from velotrace.learning.results import time_without_the_end
 from velotrace.report import escape
 from velotrace.report.figure_style import PALE
 from velotrace.report.training_figures import STATE_NAMES, STATES
@@ -15,19 +16,6 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 MARKS = ("o", "s", "^", "X")
-
-
-def time_without_the_end(results: xarray.Dataset, t_max: float) -> xarray.DataArray:
-    """Latent time as `VELOVI.get_latent_time` has it: state 4 adds nothing instead of t_max.
-
-    Args:
-        results: of `learning.results.posterior`, for a reading that sums k out.
-        t_max: end of time.
-
-    Returns:
-        π₁t₁ + π₂t_s + π₃t₃, averaged over the same draws.
-    """
-    return results["latent_time"] - t_max * results["pi"].sel(state=4)
 
 
 def latent_times(results: xarray.Dataset, t_max: float, gene: str) -> Figure:

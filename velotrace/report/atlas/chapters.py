@@ -54,7 +54,7 @@ SCVI = (
         "eq-scvi-time",
         "scvi",
         "latent time without the end",
-        ("report.scvi_figures.time_without_the_end", "learning.results.derived"),
+        ("learning.results.time_without_the_end", "learning.results.derived"),
         ("time_induction", "time_repression", "switch_time", "pi"),
     ),
     Place(
