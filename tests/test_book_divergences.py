@@ -18,6 +18,7 @@ import velotrace
 from velotrace.claims import document
 from velotrace.report import book, book_divergence_figures, book_divergences
 from velotrace.studies import divergences as routes
+from velotrace.studies.evidence import kl_pi_over_z
 
 CLOSE = 1e-11
 CASES = [
@@ -244,7 +245,7 @@ def test_evidence_is_bound_plus_gap(trace: velotrace.Trace) -> None:
 
 
 def test_the_iterations_own_draw_is_among_them(trace: velotrace.Trace) -> None:
-    found, middle = routes.kl_pi_over_z(trace.resolved, 2000, 0)
+    found, middle = kl_pi_over_z(trace.resolved, 2000, 0)
     assert found.shape == (2000, 2, 3)
     assert middle.shape == (2, 3)
     own = trace.tape["kl_pi"].value

@@ -11,6 +11,7 @@ from velotrace.report.book_divergences import DRAWS, SEED, posterior_of_pi, post
 from velotrace.report.figure_style import CELL, PALE, SPLICED, UNSPLICED, panels
 from velotrace.report.training_figures import LINES, STATES
 from velotrace.studies import divergences as routes
+from velotrace.studies.evidence import kl_pi_over_z
 from velotrace.walkthrough import Trace
 
 if TYPE_CHECKING:
@@ -127,7 +128,7 @@ def over_z(trace: Trace, cell: str, gene: str, draws: int) -> Figure:
         draws: of z.
     """
     n, g = trace.coords["cell"].index(cell), trace.coords["gene"].index(gene)
-    found, _ = routes.kl_pi_over_z(trace.resolved, draws, SEED)
+    found, _ = kl_pi_over_z(trace.resolved, draws, SEED)
     here, own = found[:, n, g], trace.tape["kl_pi"].value[n, g]
     figure, ((panel,),) = panels(1, 1, 3.4)
     panel.hist(here, BINS, color=UNSPLICED, label="other draws of $z$")

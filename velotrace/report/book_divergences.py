@@ -10,7 +10,8 @@ from velotrace.counterfactuals import counterfactual
 from velotrace.report.book import at
 from velotrace.report.book_tables import markdown, shown, typeset
 from velotrace.studies import divergences as routes
-from velotrace.studies.divergences import Evidence, Sample
+from velotrace.studies import evidence as of_evidence
+from velotrace.studies.divergences import Sample
 from velotrace.walkthrough import Trace
 
 DRAWS, SEED = 20_000, 0
@@ -161,14 +162,14 @@ def slopes_table(trace: Trace, cell: str) -> str:
     return markdown(headers, [[row[0], *(shown(x, 4) for x in row[1:])] for row in rows])
 
 
-def evidence(trace: Trace, cell: str, gene: str) -> Evidence:
+def evidence(trace: Trace, cell: str, gene: str) -> of_evidence.Evidence:
     """The evidence of one cell and gene taken apart, z held at its draw."""
     n, g = trace.coords["cell"].index(cell), trace.coords["gene"].index(gene)
     log_u, log_s = (trace.tape[f"log_density_{x}"].value[n, g] for x in "us")
-    return routes.evidence(log_u + log_s, *posterior_of_pi(trace, cell, gene))
+    return of_evidence.evidence(log_u + log_s, *posterior_of_pi(trace, cell, gene))
 
 
-def evidence_table(found: Evidence) -> str:
+def evidence_table(found: of_evidence.Evidence) -> str:
     """Each part of the identity, and what the right-hand side adds up to."""
     rows = [
         ["expected log likelihood", found.expected],

@@ -80,7 +80,7 @@ DIVERGENCES = (
         "eq-evidence",
         "kl",
         "the evidence, taken apart",
-        ("studies.divergences.evidence",),
+        ("studies.evidence.evidence",),
         ("kl_pi",),
         ("log_density_u", "log_density_s", "concentration"),
     ),
