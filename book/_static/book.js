@@ -16,9 +16,14 @@
     "span.math": "Formula, scrolls sideways",
   };
 
+  // A column that lies beyond the edge would not be missed: the edge fades as long as something does.
+  const more = (box) => box.classList.toggle("goes-on", box.scrollLeft + box.clientWidth < box.scrollWidth - 1);
+
   const mark = (box, label) => {
     const wide = box.scrollWidth > box.clientWidth + 1;
     box.classList.toggle("scrolls", wide);
+    more(box);
+    box.onscroll = () => more(box);
     if (wide) {
       box.tabIndex = 0;
       box.setAttribute("role", "group");
