@@ -16,7 +16,7 @@ WIDEST = 60
 
 _TOKEN = re.compile(r"\\left[({.]|\\right[)}.]|\\[A-Za-z]+ ?|\\.|.", re.DOTALL)
 _UNSEEN = re.compile(
-    r"\\left|\\right|\\textstyle|\\displaystyle|\\operatorname|\\mathrm|\\,|[{}^_]"
+    r"\\left|\\right|\\mathopen|\\textstyle|\\displaystyle|\\operatorname|\\mathrm|\\,|[{}^_]"
 )
 _WORDS = ("\\log", "\\exp", "\\tanh")
 

@@ -47,6 +47,9 @@ _INDICES: Mapping[str, str] = {"cell": "n", "gene": "g", "state": "k", "latent":
 Shown = Callable[[str, bool], str]
 """LaTeX for a name; the flag says that a minus sign may stand there without parentheses."""
 
+_NO_GAP = r"\mathopen{}"
+r"""Before \left, which would stand apart from the function whose argument it opens."""
+
 _SUM, _PRODUCT, _SIGN, _POWER, _ATOM = range(5)
 
 
@@ -114,10 +117,13 @@ def _operation(node: ast.BinOp, shown: Shown, times: str, bare: bool) -> tuple[s
     if isinstance(node.op, ast.Sub):
         return f"{side(node.left, _SUM, bare)}-{side(node.right, _PRODUCT)}", _SUM
     if isinstance(node.op, ast.Mult):
-        right = side(node.right, _SIGN)
-        left = side(node.left, _PRODUCT)
+        sum_comes_last = _calls(node.right, "total")  # as in w Σ x, which needs no parentheses
+        right = side(node.right, _PRODUCT if sum_comes_last else _SIGN)
+        left = side(node.left, _PRODUCT, bare)
         return f"{left}{times}{right}", _PRODUCT
     if isinstance(node.op, ast.Div):
+        if isinstance(node.right, ast.Constant) and _has_fraction(node.left):
+            return f"{_one_by(node.right)}{times}{side(node.left, _PRODUCT)}", _PRODUCT
         above, below = (side(part, _SUM, True) for part in (node.left, node.right))
         return rf"\frac{{{above}}}{{{below}}}", _ATOM
     base = side(node.left, _ATOM)
@@ -126,21 +132,44 @@ def _operation(node: ast.BinOp, shown: Shown, times: str, bare: bool) -> tuple[s
     return f"{{{base}}}^{{{side(node.right, _SUM, True)}}}", _POWER
 
 
+def _has_fraction(node: ast.expr) -> bool:
+    """Whether a fraction would stand within the numerator, where it is hard to read."""
+    return any(isinstance(part, ast.Div) for part in ast.walk(node))
+
+
+def _one_by(below: ast.Constant) -> str:
+    return r"\frac{1}{" + str(below.value) + "}"
+
+
+def _calls(node: ast.expr, function: str) -> bool:
+    called = isinstance(node, ast.Call) and node.func
+    return isinstance(called, ast.Name) and called.id == function
+
+
+def _exponent(node: ast.expr, shown: Shown, times: str) -> str:
+    """LaTeX of a power: half of something as ½ something, since a fraction of it would be tiny."""
+    halved = isinstance(node, ast.BinOp) and isinstance(node.op, ast.Div) and node
+    if halved and isinstance(halved.right, ast.Constant):
+        part = _bound(halved.left, _POWER, shown, times, False)
+        return f"{_one_by(halved.right)}{times}{part}"
+    return _shown(node, shown, times, True)[0]
+
+
 def _call(node: ast.Call, shown: Shown, times: str) -> tuple[str, int]:
     assert isinstance(node.func, ast.Name)
     function, first = node.func.id, node.args[0]
     if function == "total":
         under = ",".join(_INDICES[d.id] for d in node.args[1:] if isinstance(d, ast.Name))
         return rf"\sum_{{{under}}}{_bound(first, _PRODUCT, shown, times, False)}", _PRODUCT
-    inner = [_shown(argument, shown, times, True)[0] for argument in node.args]
     if function == "exp":
-        return f"e^{{{inner[0]}}}", _ATOM
+        return f"e^{{{_exponent(first, shown, times)}}}", _ATOM
+    inner = [_shown(argument, shown, times, True)[0] for argument in node.args]
     if function == "root":
         return rf"\sqrt{{{inner[0]}}}", _ATOM
     if function in ("rise", "decay"):
         power = f"e^{{-{_bound(first, _PRODUCT, shown, times, False)}}}"
-        return (rf"\left(1-{power}\right)" if function == "rise" else power), _ATOM
+        return (f"1-{power}", _SUM) if function == "rise" else (power, _ATOM)
     if function == "log":
         argument = _bound(first, _ATOM, shown, times, False)
-        return rf"\log {argument}", _PRODUCT
-    return rf"{_FUNCTIONS[function]}\left({', '.join(inner)}\right)", _ATOM
+        return rf"\log {argument}".replace(r"\log \left", rf"\log{_NO_GAP}\left"), _PRODUCT
+    return rf"{_FUNCTIONS[function]}{_NO_GAP}\left({', '.join(inner)}\right)", _ATOM

@@ -59,7 +59,7 @@ def worked_edge(
         r"\times ",
     )
     slope, up = fraction(to, of), fraction("loss", to)
-    local, upstream = in_latex(row.local), in_latex(row.upstream, bare=False)
+    local, upstream = in_latex(row.local), in_latex(row.upstream)
     chain = dict.fromkeys((symbols, numbers, local))
     first, *rest = (f"&= {text}" for text in chain)
     product = f"{upstream}\\times {in_latex(row.local, bare=False)}"
@@ -111,11 +111,11 @@ def in_latex(value: float, bare: bool = True) -> str:
     r"""A number as LaTeX; with a minus sign or a power of ten in parentheses unless it is bare.
 
     Example:
-        >>> in_latex(-0.5), in_latex(-0.5, bare=False), in_latex(2.5e-7)
-        ('-0.5', '\\left(-0.5\\right)', '2.5\\cdot 10^{-7}')
+        >>> in_latex(-0.5), in_latex(-0.5, bare=False), in_latex(2.5e-7), in_latex(1e-8)
+        ('-0.5', '\\left(-0.5\\right)', '2.5\\cdot 10^{-7}', '10^{-8}')
     """
     digits, _, power = number(value).partition("e")
-    text = rf"{digits}\cdot 10^{{{int(power)}}}" if power else digits
+    text = rf"{digits}\cdot 10^{{{int(power)}}}".removeprefix(r"1\cdot ") if power else digits
     return text if bare or (value >= 0.0 and not power) else rf"\left({text}\right)"
 
 
@@ -142,7 +142,10 @@ def in_numbers(*lines: str, **numbers: float) -> str:
     """
 
     def number_of(found: re.Match[str]) -> str:
-        before, name = found.groups(default="")
-        return before + in_latex(float(numbers[name]), bare=bool(before))
+        before, name, power = found.groups(default="")
+        value = float(numbers[name])
+        bare = bool(before) or (value >= 0.0 and not power)
+        return before + in_latex(value, bare) + power
 
-    return aligned(re.sub(r"(= *|\\leftarrow *|\^\{)?<(\w+)>", number_of, line) for line in lines)
+    place = r"(= *|\\leftarrow *|\^\{)?<(\w+)>(\^)?"
+    return aligned(re.sub(place, number_of, line) for line in lines)
