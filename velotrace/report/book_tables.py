@@ -26,14 +26,16 @@ _POWER = re.compile(r"10\^(-?)([0-9.]+)")
 def shown(value: Any, digits: int = 6) -> str:
     r"""A number for a sentence or a table: a proper minus sign, powers of ten written out.
 
+    A text that is a number keeps its digits.
+
     Example:
-        >>> shown(-751.6092001), shown(3.8e5, 2), shown(2.2e-16, 2), shown(None)
-        ('−751.609', '380000', '2.2\xa0×\xa010⁻¹⁶', 'no path')
+        >>> shown(-751.6092001), shown(3.8e5, 2), shown(2.2e-16, 2), shown("-0.50"), shown(None)
+        ('−751.609', '380000', '2.2\xa0×\xa010⁻¹⁶', '−0.50', 'no path')
     """
     if value is None:
         return NO_PATH
     if isinstance(value, str):
-        return value
+        return typeset(value) if _NUMBER.fullmatch(value) else value
     return typeset(f"{float(value) + 0.0:.{digits}g}")
 
 

@@ -98,6 +98,11 @@ def losses(history: xarray.Dataset) -> Figure:
     return figure
 
 
+RECENT = 5
+"""The share of a training, one in so many epochs, over which a velocity is averaged: one epoch has
+one draw of z and π, whose velocity may have the other sign."""
+
+
 def phase_portraits(
     plan: Plan,
     history: xarray.Dataset,
@@ -111,17 +116,19 @@ def phase_portraits(
         plan: of the training.
         history: with the values of cells.
         genes: names.
-        epochs: which, each one that the history has.
+        epochs: which, counted from 0, each one that the history has.
         seed: place of the run among the seeds.
     """
     figure, axes = _figure(len(genes), len(epochs), 1.8 * len(epochs), 1.9 * len(genes))
     for column, epoch in enumerate(epochs):
         at = history.sel(epoch=epoch).isel(seed=seed)
+        lately = history.sel(epoch=slice(epoch - epoch // RECENT, epoch)).isel(seed=seed)
+        at = at.assign(velocity=lately["velocity"].mean("epoch"))
         for row, gene in enumerate(genes):
             ax = axes[row, column]
             _portrait(ax, at.sel(gene=gene), plan, row)
             if row == 0:
-                ax.set_title(f"epoch {epoch}")
+                ax.set_title("after 1 epoch" if epoch == 0 else f"after {epoch + 1} epochs")
             ax.set_xlabel("spliced" if row == len(genes) - 1 else "")
             ax.set_ylabel(escape.figure(f"{gene}: unspliced") if column == 0 else "")
     _legend_below(figure, axes[0, 0])
@@ -230,5 +237,7 @@ def prior_cells(
         ax.set_title(escape.figure(gene))
         ax.set_xlabel("spliced")
         ax.set_ylabel("unspliced" if g == 0 else "")
+        ax.set_xlim(left=0.0)
+        ax.set_ylim(bottom=0.0)
     _legend_below(figure, axes[0, 0])
     return figure
