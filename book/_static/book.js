@@ -11,7 +11,8 @@
   const boxes = {
     ".pst-scrollable-table-container": "Table, scrolls sideways",
     ".cell_output .text_html": "Output, scrolls sideways",
-    "div.cell_output:has(img)": "Figure, scrolls sideways",
+    "div.cell_output:has(> :is(figure, a, img))": "Figure, scrolls sideways",
+    "div.cell_output p:has(> img)": "Figure, scrolls sideways",
     "div.math mjx-container": "Formula, scrolls sideways",
     "span.math": "Formula, scrolls sideways",
   };
