@@ -215,7 +215,24 @@ def plain(value: Any) -> str:
 
 
 def table(headers: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
-    """A Markdown table of words and numbers."""
-    lines = [headers, ["---"] * len(headers)]
+    """A Markdown table of words and numbers; columns of numbers stand to the right.
+
+    Example:
+        >>> print(table(["cell", "u"], [["Cell 1", 0.5], ["Cell 2", "0.25"]]))
+        | cell | u |
+        | --- | --: |
+        | Cell 1 | 0.5 |
+        | Cell 2 | 0.25 |
+    """
     body = [[c if isinstance(c, str) else plain(c) for c in row] for row in rows]
+    numbers = [all(map(_is_number, column)) for column in zip(*body, strict=True)]
+    lines = [headers, ["--:" if right else "---" for right in numbers]]
     return "\n".join("| " + " | ".join(line) + " |" for line in [*lines, *body])
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True

@@ -57,26 +57,18 @@ def total(c: Chooser) -> Draft:
     )
     trace = walkthrough()
     cells, genes = trace.coords["cell"], trace.coords["gene"]
+    likelihoods, divergences = values["log_likelihood"], values["kl_pi"]
     rows = [
-        [
-            cell,
-            _four(values["kl_z"][n]),
-            *(_four(x) for x in values["log_likelihood"][n]),
-            *(_four(x) for x in values["kl_pi"][n]),
-        ]
-        for n, cell in enumerate(cells)
+        [r"$\mathrm{KL}_z$", *values["kl_z"]],
+        *([f"log likelihood, {gene}", *likelihoods[:, g]] for g, gene in enumerate(genes)),
+        *([rf"$\mathrm{{KL}}_\pi$, {gene}", *divergences[:, g]] for g, gene in enumerate(genes)),
     ]
-    headers = [
-        "cell",
-        r"$\mathrm{KL}_z$",
-        *(f"log likelihood, {g}" for g in genes),
-        *(rf"$\mathrm{{KL}}_\pi$, {g}" for g in genes),
-    ]
+    terms = table(["term", *cells], [[term, *map(_four, numbers)] for term, *numbers in rows])
     penalties = table(
         ["gene", *genes], [["switch penalty", *(_four(x) for x in values["switch_penalty"])]]
     )
     return Draft(
-        f"The terms of one mini-batch, in nat:\n\n{table(headers, rows)}\n\n{penalties}\n\n"
+        f"The terms of one mini-batch, in nat:\n\n{terms}\n\n{penalties}\n\n"
         rf"The penalty has the weight $\lambda = {weight:g}$.",
         (first, second),
         r"$-\sum\log\text{likelihood} + \sum(\mathrm{KL}_z + \mathrm{KL}_\pi) + "
