@@ -58,9 +58,8 @@ def test_a_value_table_has_symbols_units_and_the_labels_asked_for(trace: velotra
 
 def test_an_adjoint_table_says_no_path(trace: velotrace.Trace) -> None:
     head, _, *body = rows(book.adjoint_table(trace, "pi"))
-    assert head[0] == "quantity"
-    assert body[0][0] == r"$\partial L/\partial \pi^*$"
-    assert set(body[0][3:]) == {"no path"}
+    assert head[:3] == ["cell", "gene", r"$\partial L/\partial \pi^*$<br>$k=1$"]
+    assert set(body[0][2:]) == {"no path"}
 
 
 @pytest.mark.parametrize("optimiser", ["sgd", "adam"])
@@ -68,7 +67,7 @@ def test_a_step_table_says_what_leaves_the_domain(trace: velotrace.Trace, optimi
     left = sum(len(genes) for genes in trace.left_domain(optimiser).values())
     body = rows(book.step_table(trace, optimiser))[2:]
     assert len(body) == 6 * len(trace.coords["gene"])
-    assert sum(row[2] == "**left**" for row in body) == left
+    assert sum(row[2] == "**outside**" for row in body) == left
 
 
 def test_what_is_not_there_is_said(trace: velotrace.Trace) -> None:

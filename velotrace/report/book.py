@@ -24,6 +24,7 @@ from velotrace.report.book_tables import (
     symbol,
     typeset,
     value_table,
+    with_symbols,
 )
 from velotrace.report.notebook_text import displayed, in_download
 from velotrace.studies.divergences import kl_dirichlet, printed_kl_dirichlet
@@ -47,6 +48,7 @@ __all__ = [
     "typeset",
     "value_table",
     "where",
+    "with_symbols",
     "worked",
 ]
 

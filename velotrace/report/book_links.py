@@ -96,7 +96,7 @@ def where(page: str) -> str:
         [
             f"{{eq}}`{place.label}`",
             place.what,
-            _lines(map(function, place.functions)),
+            _lines(_told_apart(place.functions)),
             ", ".join(map(row, place.values)),
         ]
         for place in of_page(page)
@@ -109,9 +109,27 @@ def row(name: str) -> str:
     return f"{{term}}`{name}`"
 
 
-def function(name: str) -> str:
-    """A link to a function of the programming interface, by its name below `velotrace`."""
-    return f"{{py:func}}`{name.rpartition('.')[2]} <velotrace.{name}>`"
+def function(name: str, words: int = 1) -> str:
+    """A link to a function of the programming interface, by its name below `velotrace`.
+
+    Args:
+        name: such as 'model.kinetics.velocity'.
+        words: how many of its last words are shown.
+
+    Example:
+        >>> function("model.kinetics.velocity", words=2)
+        '{py:func}`kinetics.velocity <velotrace.model.kinetics.velocity>`'
+    """
+    return f"{{py:func}}`{'.'.join(name.split('.')[-words:])} <velotrace.{name}>`"
+
+
+def _told_apart(names: Sequence[str]) -> list[str]:
+    """Links to functions; those of one name with their modules, which tell them apart."""
+    short = [name.rpartition(".")[2] for name in names]
+    return [
+        function(name) if short.count(own) == 1 else function(name, words=2)
+        for name, own in zip(names, short, strict=True)
+    ]
 
 
 def _lines(pieces: Iterable[str]) -> str:

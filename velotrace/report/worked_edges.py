@@ -53,11 +53,7 @@ def worked_edge(
     row = edge_row(trace, of, to, cell, gene, **at)
     assert row.formula is not None
     symbols = latex(in_logs(row.formula.expression))
-    numbers = latex(
-        parsed(row.formula.expression),
-        lambda name, bare: in_latex(row.numbers[name].value, bare),
-        r"\times ",
-    )
+    numbers = row_in_numbers(row)
     slope, up = fraction(to, of), fraction("loss", to)
     local, upstream = in_latex(row.local), in_latex(row.upstream)
     chain = dict.fromkeys((symbols, numbers, local))
@@ -89,6 +85,16 @@ def edge_row(trace: Trace, of: str, to: str, cell: str, gene: str, **at: Any) ->
     if not rows:
         raise ValueError(f"nothing with a formula flows from {to} to {of} at {wanted}")
     return rows[0]
+
+
+def row_in_numbers(row: EdgeRow) -> str:
+    """The local derivative of a pair of components with its numbers put in, as LaTeX."""
+    assert row.formula is not None
+    return latex(
+        parsed(row.formula.expression),
+        lambda name, bare: in_latex(row.numbers[name].value, bare),
+        r"\times ",
+    )
 
 
 def _fits(row: EdgeRow, wanted: dict[str, Any]) -> bool:
