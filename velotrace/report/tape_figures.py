@@ -117,7 +117,7 @@ def _content(array: Any, digits: int = 6) -> str:
 
 WIDE, HIGH = 2.1, 0.95  # of a box, in inches
 APART, BELOW = 2.9, 1.95  # of their centres
-NARROWEST = 5.0  # of a figure: all get the same letters where a page sets a least width
+NARROWEST = 3.4  # of a figure: what a telephone shows without scrolling
 NEAR = 0.25  # of the way along an arrow stands its label
 
 
