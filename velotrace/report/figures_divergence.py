@@ -8,7 +8,7 @@ from itertools import product
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from scipy.special import betaln, expit
+from scipy.special import betaln, expit, logit
 from scipy.stats import beta as beta_distribution
 from scipy.stats import dirichlet
 
@@ -98,7 +98,8 @@ def divergence_of_z(trace: Trace, cell: str) -> Figure:
         middle, reach = made.at[len(made.at) // 2], 0.5 * (made.at[-1] - made.at[0])
         ends = (min(-4.0, middle - 0.5 * reach), max(4.0, middle + 0.5 * reach))
         for panel in axes[:2, column]:
-            panel.set(xlim=ends, xlabel=f"$z_{{{dimension + 1}}}$")
+            panel.set_xlim(ends)
+        axes[1, column].set_xlabel(f"$z_{{{dimension + 1}}}$")
     _same_scale(axes)
     whole = _across(figure, axes)
     _latent_bars(whole, parts, shown)
@@ -196,8 +197,8 @@ def _break(a: float, b: float, a_prior: float, b_prior: float, points: int) -> D
     return _densities(y, log_q, log_p)
 
 
-_MARKS = (1e-6, 1e-4, 1e-2, 0.5)
-"""Where the axis of a stick is marked; as far from 1 as well."""
+_MARKS = (1e-6, 1e-4, 1e-2)
+"""Where the axis of a stick is marked, as far from 1 as well; the outermost in sight is named."""
 
 _PARTS = ("\\pi_1", "\\pi_2/(1-\\pi_1)", "\\pi_3/(\\pi_3+\\pi_4)")
 
@@ -212,10 +213,9 @@ def divergence_of_pi(trace: Trace, cell: str, gene: str) -> Figure:
     figure, axes = panels(2, len(sticks), 5.0, sharex=True, sharey="row")
     for column, (made, part) in enumerate(zip(sticks, _PARTS, strict=True)):
         _pair(axes[:, column], made, f"${part}$")
-        for panel in axes[:, column]:
-            _logit_axis(panel)
     reach = max(map(_reach, sticks))
-    axes[0, 0].set_xlim(-reach, reach)
+    for panel in axes.flat:
+        _logit_axis(panel, reach)
     for row, name in zip(axes, ("density on this axis", "q log(q/p)"), strict=True):
         row[0].set_ylabel(name)
         low, high = row[0].get_ylim()
@@ -242,13 +242,13 @@ def _sum_words(parts: Sequence[float], whole: float) -> str:
     return " + ".join(f"{part:.{digits}f}" for part in parts) + f" = {whole:.{digits}f}"
 
 
-def _logit_axis(panel: Axes) -> None:
-    ends = [*_MARKS[:-1]]
-    values = [*(np.log(x / (1.0 - x)) for x in ends), 0.0]
-    words = [f"$10^{{{round(np.log10(x))}}}$" for x in ends]
-    panel.set_xticks([*values, *(-x for x in reversed(values[:-1]))])
-    panel.set_xticklabels([*words, "½", *(f"1−{word}" for word in reversed(words))], rotation=90,
-                          fontsize=9)  # fmt: skip
+def _logit_axis(panel: Axes, reach: float) -> None:
+    """Marks at _MARKS; words at the outermost two and the middle, which have room."""
+    marks = [(float(logit(x)), f"$10^{{{round(np.log10(x))}}}$") for x in _MARKS]
+    at, word = next(((y, word) for y, word in marks if -y < 0.9 * reach), marks[-1])
+    panel.set_xticks([at, 0.0, -at], [word, "½", f"1−{word}"])
+    panel.set_xticks([side * y for y, _ in marks for side in (-1.0, 1.0)], minor=True)
+    panel.set_xlim(-reach, reach)
 
 
 # ---- the simplex ----------------------------------------------------------------------------

@@ -201,11 +201,13 @@ def _switch_section(trace: Trace) -> Section:
 
 def _loss_section(trace: Trace) -> Section:
     reading = trace.resolved.iteration.reading
-    over = "sum over cells" if reading.reduction == "sum" else "mean over cells"
+    summed = reading.reduction == "sum"
+    over = "sum over cells" if summed else "mean over cells"
+    over_genes_too = f"{over} and genes" if summed else f"{over}, summed over genes,"
     how = {
-        "reconstruction": f"{over} of −log_likelihood",
+        "reconstruction": f"{over_genes_too} of −log likelihood",
         "kl_z": f"{over}, weight {reading.kl_weight:g}",
-        "kl_pi": f"{over} and genes",
+        "kl_pi": over_genes_too.rstrip(","),
         "switch_penalty": f"sum over genes, weight {reading.switch_weight:g}",
         "loss": "sum of the four",
     }
