@@ -112,6 +112,8 @@ def phase_portraits(
 ) -> Figure:
     """Data, fitted curve and each cell's velocity at several epochs, one row a gene.
 
+    A velocity is the mean over the latest epochs, see `RECENT`.
+
     Args:
         plan: of the training.
         history: with the values of cells.
