@@ -14,7 +14,7 @@ from sphinx.application import Sphinx
 FORMULA = r'<span class="math notranslate nohighlight">\\\((?:(?!</span>).)*\\\)</span>'
 VALUE = r'\s=\s(?:<strong>)?<span class="pasted-text">[^<]*</span>(?:</strong>)?'
 STOP = r"[.,;:?!)]+|’s\b"
-TOGETHER = re.compile(rf"(?s){FORMULA}(?:{VALUE}(?:{STOP})?|(?:{STOP}))")
+TOGETHER = re.compile(rf"(?s)\(?{FORMULA}(?:{VALUE}(?:{STOP})?|(?:{STOP}))")
 
 
 def mend_page(
