@@ -47,7 +47,7 @@ _INDICES: Mapping[str, str] = {"cell": "n", "gene": "g", "state": "k", "latent":
 Shown = Callable[[str, bool], str]
 """LaTeX for a name; the flag says that a minus sign may stand there without parentheses."""
 
-_NO_GAP = r"\mathopen{}"
+NO_GAP = r"\mathopen{}"
 r"""Before \left, which would stand apart from the function whose argument it opens."""
 
 _SUM, _PRODUCT, _SIGN, _POWER, _ATOM = range(5)
@@ -171,5 +171,5 @@ def _call(node: ast.Call, shown: Shown, times: str) -> tuple[str, int]:
         return (f"1-{power}", _SUM) if function == "rise" else (power, _ATOM)
     if function == "log":
         argument = _bound(first, _ATOM, shown, times, False)
-        return rf"\log {argument}".replace(r"\log \left", rf"\log{_NO_GAP}\left"), _PRODUCT
-    return rf"{_FUNCTIONS[function]}{_NO_GAP}\left({', '.join(inner)}\right)", _ATOM
+        return rf"\log {argument}".replace(r"\log \left", rf"\log{NO_GAP}\left"), _PRODUCT
+    return rf"{_FUNCTIONS[function]}{NO_GAP}\left({', '.join(inner)}\right)", _ATOM

@@ -16,7 +16,7 @@ from importlib import import_module
 from velotrace.attribution.expressions import parsed
 from velotrace.attribution.formulas import Formula
 from velotrace.errors import InputError
-from velotrace.report.formula_latex import latex, symbol
+from velotrace.report.formula_latex import NO_GAP, latex, symbol
 from velotrace.report.spelled import DOTS, in_logs, spelled_out
 
 _FIRST = 900_000
@@ -49,7 +49,7 @@ def mathml(text: str) -> str:
             "the player writes its formulas with latex2mathml, which is not installed; "
             "install velotrace with its extra: pip install 'velotrace[play]'"
         ) from None
-    element = re.sub(r"<math [^>]*>", "<math>", convert(text), count=1)
+    element = re.sub(r"<math [^>]*>", "<math>", convert(text.replace(NO_GAP, "")), count=1)
     return re.sub(r"&#x[0-9A-Fa-f]+;", lambda found: _character(found[0]), element)
 
 
