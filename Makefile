@@ -73,7 +73,7 @@ format: $(VENV)/.test ## mend what ruff can mend
 test-book: $(VENV)/.test ## read the book and its editions, mostly in Chromium, and run its notebooks; none may be absent
 	@test -f $(INDEX) || { echo "There is no built book: run 'make book editions' first." >&2; exit 1; }
 	VELOTRACE_BOOK=required $(BIN)/python -m pytest --numprocesses auto --dist worksteal -m browser $(PYTEST)
-	VELOTRACE_BOOK=required $(BIN)/python -m pytest --numprocesses auto tests/test_book_notebooks.py $(PYTEST)
+	VELOTRACE_BOOK=required $(BIN)/python -m pytest --numprocesses auto tests/test_book_notebooks.py tests/test_book_markup.py $(PYTEST)
 
 wheel: $(VENV)/.test ## build the wheel into dist/
 	$(BIN)/python -m pip wheel --quiet --no-deps --wheel-dir dist .
