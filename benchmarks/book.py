@@ -84,9 +84,7 @@ def kept() -> int:
 def main() -> int:
     """Measure, print, and say whether the target is met."""
     asked = argparse.ArgumentParser(description=__doc__)
-    asked.add_argument(
-        "--cold", action="store_true", help="forget the trainings that were kept"
-    )
+    asked.add_argument("--cold", action="store_true", help="forget the trainings that were kept")
     if asked.parse_args().cold:
         shutil.rmtree(cache_folder(), ignore_errors=True)
     before = kept()
