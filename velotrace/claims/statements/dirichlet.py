@@ -170,9 +170,7 @@ def digamma_term(context: Context) -> Evidence:
     )
 
 
-@claim(
-    "gamma-factorial", "5.2", 139, page="divergences.md", says="Γ(n) = (n − 1)! for n = 1, 2, …"
-)
+@claim("gamma-factorial", "5.2", 139, page="divergences.md", says="Γ(n) = (n − 1)! for n = 1, 2, …")
 def gamma_factorial(context: Context) -> Evidence:
     """Compares SciPy's Gamma function with Python's factorial from 1 to 20."""
     from scipy.special import gamma
