@@ -22,6 +22,7 @@ from velotrace.learning.training import batches_of
 from velotrace.model import random
 from velotrace.model.objective import infer, loss
 from velotrace.model.records import Draws, Iteration
+from velotrace.report.render import print_text
 from velotrace.scenario import Resolved, resolve
 from velotrace.tape import leaves, map_leaves, record
 from velotrace.walkthrough import retrace
@@ -242,6 +243,17 @@ def test_any_iteration_opens_bit_for_bit(name: str, tmp_path: Path) -> None:
     which = "sgd" if run.plan.optimiser.name == "sgd" else "adam"
     for parameter, info in first.updates[which].items():
         np.testing.assert_array_equal(info["updated"], second.tape[parameter].value)
+
+
+def test_a_retrace_says_which_iteration_it_is(tmp_path: Path) -> None:
+    """The scenario's title and its first parameters are not those of a later epoch."""
+    run = trained(tmp_path, {}, Settings(3, 2))
+    first, later = (print_text(retrace(run.folder, epoch, 0)) for epoch in (0, 2))
+    assert first.startswith("Epoch 0, batch 0 of a training")
+    assert later.startswith("Epoch 2, batch 0 of a training")
+    for words in ("First parameters", "First weights"):
+        assert words in first
+        assert words not in later
 
 
 def test_a_history_that_was_tampered_with_is_noticed(tmp_path: Path) -> None:

@@ -1,7 +1,7 @@
 """Every gradient by three routes: the tape, the pass by hand, finite differences.
 
-They share nothing but special functions (`trigamma`, `exprel_slope`, the slope of a Dirichlet
-draw), each of which is tested against mpmath; finite differences use none of them.
+They share the forward pass and special functions (`trigamma`, `exprel_slope`, the slope of a
+Dirichlet draw), each of which is tested against mpmath; finite differences use none of the latter.
 """
 
 from velotrace.certificates.certify import Certificate, Report, certify

@@ -1,10 +1,10 @@
-"""Finite differences of any named value, with a bound on their error that is derived, not chosen.
+"""Finite differences of any named value, with an estimate of their error that is derived.
 
 The quotient is D(h) = (8 [f(x+h) − f(x−h)] − [f(x+2h) − f(x−2h)]) / 12h. Its error has two parts:
 
 * truncation, h⁴ f⁽⁵⁾/30: from one step to a quarter of it D changes by 255/256 of the larger
-  step's truncation, so that change covers the smaller step's own, 1/256, many times over, even
-  where the larger step is not yet in the range where this holds;
+  step's truncation, so that change covers the smaller step's own, 1/256, many times over. (A change
+  that vanishes by accident could deceive it; no finite number of values can exclude that.)
 * round-off: if f is computed to within δ, D is off by at most 18 δ / 12 h.
 
 D is taken at each of `STEPS`, and the step with the smallest sum of both wins, component by

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from numbers import Integral
 from typing import Any
 
 from velotrace.certificates import Report
@@ -26,16 +27,20 @@ _POWER = re.compile(r"10\^(-?)([0-9.]+)")
 def shown(value: Any, digits: int = 6) -> str:
     r"""A number for a sentence or a table: a proper minus sign, powers of ten written out.
 
-    A text that is a number keeps its digits.
+    A text that is a number keeps its digits, and a count, an integer, is exact.
 
     Example:
         >>> shown(-751.6092001), shown(3.8e5, 2), shown(2.2e-16, 2), shown("-0.50"), shown(None)
         ('−751.609', '380000', '2.2\xa0×\xa010⁻¹⁶', '−0.50', 'no path')
+        >>> shown(4119028)
+        '4119028'
     """
     if value is None:
         return NO_PATH
     if isinstance(value, str):
         return typeset(value) if _NUMBER.fullmatch(value) else value
+    if isinstance(value, Integral):
+        return typeset(str(value))
     return typeset(f"{float(value) + 0.0:.{digits}g}")
 
 

@@ -50,7 +50,7 @@ def _data_and_start(trace: Trace) -> list[Section]:
         _section(
             trace,
             "rates",
-            "2a, 2b · First parameters",
+            "2a, 2b · First parameters" if _at_first(trace) else "2a, 2b · Parameters",
             "Rates, switch time and noise of each gene before the step.",
             ["alpha", "beta", "gamma", "switch_time"],
             ["sigma_u", "sigma_s"],
@@ -59,6 +59,11 @@ def _data_and_start(trace: Trace) -> list[Section]:
         ),
         _network_section(trace),
     ]
+
+
+def _at_first(trace: Trace) -> bool:
+    """Whether the parameters are the scenario's own, which no step has changed yet."""
+    return trace.before is None or (trace.before.epoch, trace.before.batch) == (0, 0)
 
 
 def _free_groups(trace: Trace) -> list[list[str]]:
@@ -88,11 +93,12 @@ def _network_section(trace: Trace) -> Section:
             shape = " × ".join(map(str, value.shape))
             rows.append([name, shape, number(value.min()), number(value.max())])
     table = Table("", ["weights", "shape", "smallest", "largest"], rows)
-    sentence = "First weights of the networks, drawn by the scenario's initialiser; biases 0 " + (
-        "but for the pinned times."
-        if trace.resolved.scenario.pins.time_induction
-        else "throughout."
-    )
+    sentence = "Weights of the networks before the step, smallest and largest."
+    if _at_first(trace):
+        pinned = trace.resolved.scenario.pins.time_induction
+        biases = "but for the pinned times" if pinned else "throughout"
+        drawn = "First weights of the networks, drawn by the scenario's initialiser"
+        sentence = f"{drawn}; biases 0 {biases}."
     return Section("networks", "2c · Networks", "forward", sentence, [table])
 
 

@@ -64,6 +64,8 @@ def _overflow(trace: Trace) -> list[str]:
 
 def _title(trace: Trace, underline: str = "") -> str:
     title = " ".join(trace.resolved.scenario.title.split()) or "One iteration"
+    if trace.before is not None:  # the title is that of the training's scenario
+        title = f"Epoch {trace.before.epoch}, batch {trace.before.batch} of a training"
     preset = trace.resolved.scenario.reading.preset
     line = escape.terminal(f"{title} ({preset} reading)")
     return f"{fill(line, WIDTH)}\n{underline * min(len(line), WIDTH)}" if underline else line

@@ -146,7 +146,7 @@ def state_velocities(trace: Trace, cell: str, gene: str) -> np.ndarray:
     n = trace.coords["cell"].index(cell)
     beta, gamma = (trace.tape[name].value[g] for name in ("beta", "gamma"))
     u, s = (trace.tape[name].value[n, g] for name in ("u_bar", "s_bar"))
-    return np.asarray(kinetics.velocity(u, s, beta, gamma))
+    return np.asarray(kinetics.velocity(beta, gamma, u, s))
 
 
 def velocity_with(resolved: Resolved, parameters: Parameters, t_max: float) -> np.ndarray:
@@ -177,7 +177,7 @@ def turning_time(alpha: float, beta: float, gamma: float, switch_time: float) ->
     def velocity(tau: float) -> float:
         u = kinetics.u_repression(u_0, beta, tau)
         s = kinetics.s_repression(u_0, s_0, beta, gamma, tau)
-        return float(kinetics.velocity(u, s, beta, gamma))
+        return float(kinetics.velocity(beta, gamma, u, s))
 
     end = 1.0 / beta
     while velocity(end) > 0.0:

@@ -106,7 +106,7 @@ def steady_start(c: Chooser) -> Draft:
     u_0 = float(kinetics.u_induction(alpha, beta, t_s))
     of_u = 2.0 * (u_0 - u_star) * alpha * math.exp(-beta * t_s)
     value = number(
-        r"$\partial P/\partial t^s$ if repression starts where (3), (4) stand at $t^s$.",
+        r"$\partial P/\partial t^s$ if repression starts where paper (3), (4) stand at $t^s$.",
         right,
         (
             "second path forgotten",

@@ -49,7 +49,7 @@ def penalty(c: Chooser) -> Draft:
         signed=False,
     )
     second = number(
-        "The penalty with repression from where (3), (4) stand at the switch.",
+        "The penalty with repression from where paper (3), (4) stand at the switch.",
         of(reached),
         ("s part forgotten", rest(reached)[0] ** 2, "The part of $s$ is missing."),
         ("square forgotten", sum(rest(reached)), "The squares are missing."),

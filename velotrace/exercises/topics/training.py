@@ -89,7 +89,8 @@ def warm_up(c: Chooser) -> Draft:
         signed=False,
     )
     return Draft(
-        rf"In scvi-tools the weight of $\mathrm{{KL}}_z$ rises in a straight line, from 0 in "
+        rf"As in scvi-tools, but with other numbers, the weight of $\mathrm{{KL}}_z$ rises in "
+        rf"a straight line, from 0 in "
         rf"epoch 0 to 1 in epoch {length}. The switch penalty has $\lambda\,(1 - w)$, where $w$ "
         rf"is that weight and {stated(lambda_=full)}. Now it is epoch {epoch}.",
         (share, switch),
