@@ -11,9 +11,9 @@ from velotrace.model import kinetics
 from velotrace.report import book_question_figures as draw
 from velotrace.report.book_why import autoencoder, weights
 from velotrace.studies import questions as ask
-from velotrace.studies.questions import INDUCED
 from velotrace.studies.recovery import scaled
 from velotrace.studies.steady_state import steady_state
+from velotrace.studies.toy import INDUCED
 
 
 @pytest.fixture(scope="module")

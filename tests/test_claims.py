@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 import io
 import json
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -335,3 +337,12 @@ def test_the_whole_ledger(
     assert len(rows) == len(CLAIMS) + 1
     markdown = command("claims", "--reading", "document", *short, "--format", "md").out
     assert markdown.count("\n| 3a") == sum(claim.section == "3a" for claim in CLAIMS)
+
+
+def test_the_ledger_starts_without_heavy_packages() -> None:
+    """`velotrace claims` and each page that asks for a training begin with this import."""
+    asked = "import sys, velotrace.claims; print({'pandas', 'scipy.stats'} & set(sys.modules))"
+    found = subprocess.run(
+        [sys.executable, "-c", asked], capture_output=True, text=True, check=True
+    )
+    assert found.stdout == "set()\n"

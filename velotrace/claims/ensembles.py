@@ -30,7 +30,7 @@ from velotrace.model.networks import perceptron
 from velotrace.model.records import Draws, Iteration, Parameters
 from velotrace.quantities import PARAMETERS
 from velotrace.scenario import Resolved, resolved_dict
-from velotrace.studies.questions import INDUCED
+from velotrace.studies.toy import INDUCED
 
 EPOCHS = 1000
 BATCH = 2

@@ -209,11 +209,11 @@ def _loss_section(trace: Trace) -> Section:
     reading = trace.resolved.iteration.reading
     summed = reading.reduction == "sum"
     over = "sum over cells" if summed else "mean over cells"
-    over_genes_too = f"{over} and genes" if summed else f"{over}, summed over genes,"
+    over_both = "sum over cells and genes" if summed else "mean over cells, sum over genes"
     how = {
-        "reconstruction": f"{over_genes_too} of −log likelihood",
+        "reconstruction": f"−log likelihood, {over_both}",
         "kl_z": f"{over}, weight {reading.kl_weight:g}",
-        "kl_pi": over_genes_too.rstrip(","),
+        "kl_pi": over_both,
         "switch_penalty": f"sum over genes, weight {reading.switch_weight:g}",
         "loss": "sum of the four",
     }

@@ -23,6 +23,7 @@ from velotrace.model.records import Parameters
 from velotrace.scenario import Resolved
 from velotrace.scenario.resolve import work_out
 from velotrace.studies.divergences import kl_normal_by_dimension
+from velotrace.studies.toy import INDUCED
 from velotrace.tape import named_values
 from velotrace.walkthrough import Trace
 
@@ -31,8 +32,6 @@ if TYPE_CHECKING:
 
 EPOCHS = 500
 """As many as scvi-tools trains for unless told otherwise."""
-INDUCED = {"A": (True, True, False, False), "B": (False, False, True, True)}
-"""Which of the toy's cells are on their way up, by gene, as the data have it; C is not as clear."""
 DRAWS = 50
 USED = 0.1
 """Nat of KL_z from which on a latent dimension counts as used."""
