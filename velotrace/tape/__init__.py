@@ -35,6 +35,7 @@ Example:
 from velotrace.tape.entries import Edge, Entry, Tape
 from velotrace.tape.interventions import Cut, Intervention, Replace, Shift
 from velotrace.tape.primitives import defvjp, no_gradient, primitive
+from velotrace.tape.program import Program, program_of, whole
 from velotrace.tape.recording import (
     Evaluation,
     evaluate,
@@ -43,6 +44,7 @@ from velotrace.tape.recording import (
     record,
 )
 from velotrace.tape.trees import leaves, map_leaves
+from velotrace.tape.watching import UnrepeatableError
 
 __all__ = [
     "Cut",
@@ -50,9 +52,11 @@ __all__ = [
     "Entry",
     "Evaluation",
     "Intervention",
+    "Program",
     "Replace",
     "Shift",
     "Tape",
+    "UnrepeatableError",
     "defvjp",
     "evaluate",
     "leaves",
@@ -61,5 +65,7 @@ __all__ = [
     "named_values",
     "no_gradient",
     "primitive",
+    "program_of",
     "record",
+    "whole",
 ]

@@ -47,7 +47,7 @@ def named(x: Array, name: str) -> Array:
     if name in values:
         raise ValueError(f"two values are named {name!r}; a name can be given once per run")
     if session.trace is None:
-        if type(x) is not np.ndarray or x.dtype is not _FLOAT64:
+        if not isinstance(x, np.ndarray) or x.dtype is not _FLOAT64:
             x = _widened(x)
         if name in session.interventions:
             x = intervened(x, session.interventions[name])
@@ -69,7 +69,7 @@ def named(x: Array, name: str) -> Array:
 
 def _widened(x: Any) -> np.ndarray:
     """An array; a shorter or longer float as float64."""
-    x = np.asarray(x)
+    x = x if isinstance(x, np.ndarray) else np.asarray(x)  # a program's array stays one
     return x.astype(np.float64) if x.dtype.char in "efg" else x
 
 

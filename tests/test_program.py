@@ -1,0 +1,286 @@
+"""Programs: the bits of the function on any numbers, or a refusal."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from velotrace.tape import UnrepeatableError, leaves, program_of, whole
+from velotrace.tape.calls import owner_of
+from velotrace.tape.watching import Watched, running_writer
+
+Function = Callable[[dict[str, Any]], Any]
+
+SHAPES = {"x": (2, 3), "y": (2, 3), "row": (3,), "one": (1, 2, 3), "w": (1, 3, 4), "number": ()}
+"""Of the arguments of every function below."""
+
+
+def numbers(seed: int) -> dict[str, np.ndarray]:
+    drawn = np.random.default_rng(seed)
+    return {name: drawn.uniform(0.1, 2.0, shape) for name, shape in SHAPES.items()}
+
+
+def assert_repeats(function: Function) -> None:
+    """The program, written with some numbers, gives the function's bits with others."""
+    program = program_of(function, numbers(0))
+    for seed in (1, 2, 0):
+        other = numbers(seed)
+        repeated, computed = dict(leaves(program.repeat(other))), dict(leaves(function(other)))
+        assert repeated.keys() == computed.keys()
+        for name, value in computed.items():
+            assert type(repeated[name]) is np.ndarray
+            assert repeated[name].dtype == np.asarray(value).dtype
+            np.testing.assert_array_equal(repeated[name], value)
+
+
+# ---- what can be repeated -------------------------------------------------------------------
+
+
+def in_place(p: dict[str, Any]) -> Any:
+    total = p["x"] * 2.0
+    before = total.sum(axis=-1)
+    total += p["y"]
+    between = total.sum(axis=-1)
+    total[..., 0] = p["number"]
+    return before, between, total, total.sum(axis=-1)
+
+
+def an_argument_in_place(p: dict[str, Any]) -> Any:
+    x, y = p["x"], p["y"]
+    x += 1.0
+    y[...] = 2.0
+    return x * y, p["x"]
+
+
+def again_after_a_change(p: dict[str, Any]) -> Any:
+    changing = p["x"] + 1.0
+    before = np.exp(changing)
+    changing *= p["y"]
+    return before, np.exp(changing)
+
+
+def filled_in_parts(p: dict[str, Any]) -> Any:
+    four = np.empty_like(p["x"], shape=(2, 3, 4))
+    for k in range(3):
+        four[..., k] = p["x"] * k
+    four[..., 3] = 7.0
+    return four
+
+
+def copied(p: dict[str, Any]) -> Any:
+    copy = p["x"].copy()
+    copy *= 2.0
+    return copy, p["x"] + 0.0
+
+
+REPEATABLE: dict[str, Function] = {
+    "numbers": lambda p: (2.0 * p["x"] - 1, p["x"] ** 2, 1 / p["y"], -p["x"]),
+    "broadcasting": lambda p: p["x"] * p["row"] + p["number"] - p["row"],
+    "no dimension": lambda p: p["number"] * p["number"] + 1.0,
+    "of a constant's value": lambda p: (p["number"] * 0.5, p["number"] * np.array(0.5)),
+    "views": lambda p: (p["x"][..., 0] + p["x"][:, 2], p["x"].T * 2.0, p["x"].reshape(3, 2) + 1.0),
+    "an even step": lambda p: p["x"][:, ::2] * p["y"][:, ::2],
+    "an uneven one": lambda p: p["x"][:, :2] * p["y"][:, 1:],
+    "one number": lambda p: p["row"][0] + p["row"][1] * 2.0,
+    "numbers in turn": lambda p: sum(p["row"]),
+    "sums": lambda p: (p["x"].sum(axis=0), np.add.reduce(p["one"], axis=-2), p["x"].sum()),
+    "other reductions": lambda p: (p["x"].max(axis=1, keepdims=True), np.minimum.reduce(p["y"])),
+    "accumulated": lambda p: np.multiply.accumulate(p["x"], axis=1),
+    "functions": lambda p: (np.exp(p["x"]), np.logaddexp(p["x"], 0.0), np.tanh(p["y"])),
+    "larger": lambda p: (np.maximum(p["x"], p["y"]), np.minimum(p["row"], 1.0), p["x"] > p["y"]),
+    "counts": lambda p: (p["x"] > 1.0) * 3 + 1,
+    "matrices": lambda p: (p["x"] @ p["y"].T, p["one"] @ p["w"], p["one"].mT @ p["one"]),
+    "side by side": lambda p: np.concatenate([p["x"], p["y"], p["row"][None]], axis=0),
+    "along the last": lambda p: np.concatenate([p["x"], p["y"] * 2.0], axis=-1),
+    "chosen": lambda p: np.where(p["x"] > p["y"], p["x"], 0.0),
+    "on a new axis": lambda p: np.stack([p["x"], p["y"]]) * 2.0,
+    "spread": lambda p: np.broadcast_to(p["row"], (2, 3)) * p["x"],
+    "zeros": lambda p: np.zeros_like(p["x"]) + p["row"],
+    "an argument": lambda p: p["x"],
+    "a constant": lambda p: (p["x"] * 1.0, np.arange(3.0)),
+    "nested": lambda p: {"a": [p["x"] + 1.0, (p["y"],)], "b": {"c": p["row"] * 2.0}},
+    "twice": lambda p: (p["x"] * p["y"], p["x"] * p["y"], (p["x"] * p["y"]).sum(axis=0)),
+    "parts that begin alike": lambda p: (np.exp(p["x"][:1]), np.exp(p["x"])),
+    "and lie otherwise": lambda p: (np.exp(p["x"][:, :2]), np.exp(p["x"][:, :2].T)),
+    "in place": in_place,
+    "an argument in place": an_argument_in_place,
+    "again after a change": again_after_a_change,
+    "filled in parts": filled_in_parts,
+    "copied": copied,
+}
+
+
+@pytest.mark.parametrize("name", REPEATABLE)
+def test_a_program_gives_the_functions_bits(name: str) -> None:
+    assert_repeats(REPEATABLE[name])
+
+
+STEPS: tuple[Callable[..., Any], ...] = (
+    lambda a, b: a + b,
+    lambda a, b: a * b,
+    lambda a, b: a - 0.5 * b,
+    lambda a, b: np.tanh(a) / (1.0 + b * b),
+    np.maximum,
+    lambda a, b: a @ b.T @ a,
+    lambda a, b: a[..., :1] * b,
+    lambda a, b: np.concatenate([a[:1], b[1:]], axis=0),
+    lambda a, b: a.sum(axis=0) + b,
+    lambda a, b: np.where(a > b, a, b),
+)
+
+
+@given(
+    st.lists(
+        st.tuples(st.sampled_from(range(len(STEPS))), st.integers(0, 99), st.integers(0, 99)),
+        min_size=1,
+        max_size=25,
+    ),
+    st.sets(st.integers(0, 99), min_size=1, max_size=4),
+)
+def test_any_chain_of_steps_is_repeated(
+    steps: list[tuple[int, int, int]], wanted: set[int]
+) -> None:
+    """Results take each other's memory as soon as nothing reads them; none may be lost by it."""
+
+    def function(p: dict[str, Any]) -> Any:
+        made = [p["x"], p["y"]]
+        for which, a, b in steps:
+            made.append(STEPS[which](made[a % len(made)], made[b % len(made)]))
+        return [made[w % len(made)] for w in sorted(wanted)]
+
+    with np.errstate(all="ignore"):
+        assert_repeats(function)
+
+
+# ---- what it leaves out ---------------------------------------------------------------------
+
+
+def test_what_stays_the_same_and_what_was_done_before_is_not_called() -> None:
+    def function(p: dict[str, Any]) -> Any:
+        constant = np.exp(np.arange(3.0)) * 2.0
+        return [p["x"] * constant + np.exp(p["x"]) + np.exp(p["x"]) for _ in range(5)]
+
+    names = [call.__name__ for call, _ in program_of(function, numbers(0)).calls]
+    assert sorted(names) == ["add", "add", "exp", "multiply"]
+
+
+def test_memory_is_used_again() -> None:
+    def function(p: dict[str, Any]) -> Any:
+        x = p["x"]
+        for _ in range(20):
+            x = np.tanh(x) + 1.0
+        return x
+
+    calls = program_of(function, numbers(0)).calls
+    taken = {id(owner_of(operands[-1])) for _, operands in calls}
+    assert len(calls) == 40
+    assert len(taken) <= 3
+
+
+def test_arguments_keep_their_numbers() -> None:
+    given_numbers = numbers(1)
+    program_of(in_place, given_numbers).repeat(given_numbers)
+    np.testing.assert_equal(given_numbers, numbers(1))
+
+
+# ---- parts that are whole -------------------------------------------------------------------
+
+
+@whole
+def positive(x: np.ndarray) -> np.ndarray:
+    return x[x > 1.0].sum(keepdims=True)
+
+
+@whole
+def itself_or_double(x: np.ndarray, *, least: float = 2.0) -> np.ndarray:
+    return x if x.sum() < least else 2.0 * x
+
+
+@whole
+def of_both(arrays: list[np.ndarray]) -> np.ndarray:
+    return positive(arrays[0]) + positive(arrays[1])
+
+
+def test_what_depends_on_numbers_is_called_anew() -> None:
+    assert_repeats(lambda p: positive(p["x"]) + positive(p["y"]))
+    assert_repeats(lambda p: of_both([p["x"], p["y"]]))
+    for least in (-np.inf, 6.5, 7.0, np.inf):  # an argument comes back, or a new array does
+        assert_repeats(lambda p, least=least: [itself_or_double(p["x"], least=least), 3.0 * p["x"]])
+
+
+def test_outside_of_a_program_whole_is_the_function() -> None:
+    x = np.array([0.5, 2.0])
+    assert itself_or_double(x, least=9.0) is x
+    np.testing.assert_array_equal(positive(x), [2.0])
+
+
+# ---- what is refused ------------------------------------------------------------------------
+
+OUTSIDE = np.zeros((2, 3))
+
+
+def change_outside(p: dict[str, Any]) -> None:
+    np.add(p["x"], 1.0, out=OUTSIDE)
+
+
+def change_one_of_two(p: dict[str, Any]) -> Any:
+    first, second = p["x"] * p["y"], p["x"] * p["y"]
+    first += 1.0
+    return first, second
+
+
+def change_a_picked_part(p: dict[str, Any]) -> None:
+    doubled = p["x"] * 2.0
+    doubled[[0, 1]] = 1.0
+
+
+@whole
+def size_of(x: np.ndarray) -> int:
+    return x.size
+
+
+REFUSED: dict[str, tuple[Function, str]] = {
+    "a condition": (lambda p: 1.0 if p["number"] > 1.0 else 2.0, "numbers"),
+    "all of them": (lambda p: p["x"] if (p["x"] > 1.0).all() else p["y"], "numbers"),
+    "a number taken out": (lambda p: float(p["number"]), "numbers"),
+    "an item": (lambda p: p["x"].sum().item(), "numbers"),
+    "the place of the largest": (lambda p: p["x"].argmax(), "numbers"),
+    "picked rows": (lambda p: p["x"][[0, 1]], "copied"),
+    "picked by a condition": (lambda p: p["x"][p["x"] > 1.0], "copied"),
+    "another type": (lambda p: p["x"].astype(np.float32), "copied"),
+    "a copy for a shape": (lambda p: p["x"].T.reshape(6), "copied"),
+    "hidden": (lambda p: np.asarray(p["x"]) * p["y"], "np.asarray"),
+    "two results": (lambda p: np.divmod(p["x"], p["y"])[0], "one result"),
+    "an array from outside": (change_outside, "outside"),
+    "one that stands for two": (change_one_of_two, "stands for two"),
+    "a picked part": (change_a_picked_part, "no view"),
+    "no array": (lambda p: size_of(p["x"]), "no array"),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_what_a_program_cannot_repeat_is_refused(name: str) -> None:
+    function, why = REFUSED[name]
+    with pytest.raises(UnrepeatableError, match=why):
+        program_of(function, numbers(0))
+    assert running_writer.get() is None  # nothing of the failed run is left
+
+
+def test_its_arrays_are_of_no_use_afterwards() -> None:
+    kept: list[Watched] = []
+    program_of(lambda p: kept.append(p["x"]) or p["x"], numbers(0))
+    with pytest.raises(UnrepeatableError, match="after"):
+        kept[0] + 1.0
+
+
+def test_a_copy_that_numpy_makes_by_itself_looks_like_a_constant() -> None:
+    """Which is why a program is compared with its function before it is relied upon."""
+    program = program_of(lambda p: np.array([p["x"], p["y"]]) * 2.0, numbers(0))
+    given_numbers = numbers(1)
+    wanted = np.array([given_numbers["x"], given_numbers["y"]]) * 2.0
+    assert not np.array_equal(program.repeat(given_numbers), wanted)
