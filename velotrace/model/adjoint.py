@@ -22,7 +22,7 @@ from velotrace.model.distributions import (
     softplus,
     state_places,
 )
-from velotrace.model.holding import NOISE, held_names, upper_limits
+from velotrace.model.holding import NOISE, held_names, upper_limit
 from velotrace.model.objective import encoder_input
 from velotrace.model.pathwise import dirichlet_pullback_log
 from velotrace.model.readings import Reading
@@ -30,6 +30,7 @@ from velotrace.model.records import Iteration, Parameters
 from velotrace.model.slopes import Decay, induction_slopes, repression_slopes
 from velotrace.model.special import sums_along, trigamma
 from velotrace.quantities import PARAMETERS
+from velotrace.tape import whole
 
 Array = np.ndarray
 Values = Mapping[str, Array]  # every named value of the forward pass
@@ -54,8 +55,7 @@ def backward(parameters: Parameters, iteration: Iteration, values: Values) -> Ad
     held, parameters = parameters, natural(parameters, values)
     _loss(adj, values, iteration)
     _likelihood(adj, values, parameters, iteration)
-    at_switch = _predictions(adj, values, parameters, iteration.reading)
-    _start_of_repression(adj, values, parameters, iteration, at_switch)
+    _kinetics(adj, values, parameters, iteration)
     _latent_times(adj, values, parameters, iteration)
     _state_probabilities(adj, values, iteration)
     _networks_of_z(adj, values, parameters, iteration)
@@ -95,7 +95,12 @@ def _loss(adj: Adjoints, values: Values, iteration: Iteration) -> None:
 
 def _filled(name: str, values: Values, number: float) -> Array:
     """The same adjoint for every component of a value."""
-    adjoint = np.empty(values[name].shape)
+    return _full(values[name].shape, number)
+
+
+@whole
+def _full(shape: tuple[int, ...], number: float) -> Array:
+    adjoint = np.empty(shape)
     adjoint.fill(number)
     return adjoint
 
@@ -108,7 +113,7 @@ def _likelihood(
     if reading.draws_state:
         places = state_places(values["u_bar"].shape, values["state"])
         adj["log_density_u"] = adj["log_density_s"] = _at_places(adj["log_likelihood"], places)
-        scale = scale.take(values["state"] - 1)
+        scale = _taken(scale, values["state"] - 1)
     else:
         _densities(adj, values, reading)
     for kind, measured in (("u", values["unspliced"]), ("s", values["spliced"])):
@@ -117,7 +122,7 @@ def _likelihood(
             adj[f"{kind}_bar"], adj[f"sigma_{kind}"] = np.zeros_like(mean), np.zeros_like(sigma)
         elif reading.draws_state:  # only the drawn state counts: a quarter of the work
             deviation, upstream = sigma * scale, adj["log_likelihood"]
-            residual = (measured - mean.take(places)) / deviation
+            residual = (measured - _taken(mean, places)) / deviation
             adj[f"{kind}_bar"] = _at_places(upstream * residual / deviation, places)
             of_sigma = _over_cells(upstream * (residual**2 - 1.0), sigma)
             adj[f"sigma_{kind}"] = of_sigma / sigma  # c_k/d = 1/σ
@@ -130,6 +135,12 @@ def _likelihood(
             adj[f"sigma_{kind}"] = over_states(of_states).reshape(sigma.shape) / sigma
 
 
+@whole
+def _taken(values: Array, places: Array) -> Array:
+    return values.take(places)
+
+
+@whole
 def _at_places(x: Array, places: Array) -> Array:
     """A value of cells and genes at the drawn state, and 0 at the other three."""
     four = np.zeros((*x.shape, 4))
@@ -164,70 +175,66 @@ def _normalised(logs: Array) -> Array:
 # ---- through the kinetics -------------------------------------------------------------------
 
 
-def _predictions(
-    adj: Adjoints, values: Values, parameters: Parameters, reading: Reading
-) -> Decay | None:
-    """ū, s̄ of states 1 to 3 back to α, β, γ, the times, and u0, s0; state 4 is 0 throughout.
+def _kinetics(adj: Adjoints, values: Values, parameters: Parameters, iteration: Iteration) -> None:
+    """ū, s̄ of states 1 to 3 back to α, β, γ and the times; state 4 is 0 throughout.
 
-    Returns:
-        What u0 and s0 are made of where they depend on t_s: worked out with the other times.
+    Repression comes first: where it starts, u0 and s0, may be (3) and (4) at t_s, which then is one
+    more time beside the cells'.
     """
     alpha, beta, gamma, t_s = (
         parameters[name] for name in ("alpha", "beta", "gamma", "switch_time")
     )
-    u_1, u_3 = (adj["u_bar"][..., k].copy() for k in (0, 2))  # contiguous from here on
-    s_1, s_3 = (adj["s_bar"][..., k].copy() for k in (0, 2))
-    u_2, s_2 = adj["u_bar"][..., 1], adj["s_bar"][..., 1]
-    u_0, s_0, time = values["u_switch"], values["s_switch"], values["time_induction"]
-    times = [time, values["time_repression"] - t_s]  # τ = t3 − t_s
-    cells, moving = time.shape[-2], reading.repression_start == "switch-time"
-    if moving:
-        times.append(t_s.reshape(*time.shape[:-2], 1, -1))
-    every = Decay(beta, gamma, np.concatenate(times, axis=-2), reading.denominator)
-    first, second = every.cells(slice(cells)), every.cells(slice(cells, 2 * cells))
+    time, since = values["time_induction"], values["time_repression"] - t_s  # τ = t3 − t_s
+    cells, moving = time.shape[-2], iteration.reading.repression_start == "switch-time"
+    as_cell = (*time.shape[:-2], 1, time.shape[-1])
+    times = [since, time, t_s.reshape(as_cell)] if moving else [since, time]
+    every = Decay(beta, gamma, np.concatenate(times, axis=-2), iteration.reading.denominator)
+    falling, rising = every.cells(slice(cells)), every.cells(slice(cells, None))
 
-    d_alpha, d_beta, d_gamma, d_time = induction_slopes(alpha, beta, gamma, first, u_1, s_1)
+    u_3, s_3 = (adj[bar][..., 2].copy() for bar in ("u_bar", "s_bar"))  # contiguous from here on
+    d_u_0, d_s_0, fall_beta, fall_gamma, d_since = repression_slopes(
+        values["u_switch"], values["s_switch"], beta, gamma, falling, u_3, s_3
+    )
+    u_2, s_2 = (adj[bar][..., 1] for bar in ("u_bar", "s_bar"))
+    of_u_0, of_s_0, of_since, u_2, s_2 = _each_over_cells((d_u_0, d_s_0, d_since, u_2, s_2), alpha)
+    adj["time_repression"], adj["switch_time"] = d_since, -of_since
+    of_u_0, of_s_0 = _start_of_repression(adj, values, iteration, of_u_0, of_s_0)
+
+    of_starts = [[start.reshape(as_cell)] if moving else [] for start in (of_u_0, of_s_0)]
+    u_1, s_1 = (
+        np.concatenate([adj[bar][..., 0], *of_start], axis=-2)
+        for bar, of_start in zip(("u_bar", "s_bar"), of_starts, strict=True)
+    )
+    slopes = induction_slopes(alpha, beta, gamma, rising, u_1, s_1)
+    d_alpha, d_beta, d_gamma, d_time = (slope[..., :cells, :] for slope in slopes)
     adj["time_induction"] = d_time
-
-    d_u_0, d_s_0, of_beta, of_gamma, d_since = repression_slopes(
-        u_0, s_0, beta, gamma, second, u_3, s_3
+    of_alpha, of_beta, of_gamma = _each_over_cells(
+        (d_alpha, d_beta + fall_beta, d_gamma + fall_gamma), alpha
     )
-    adj["time_repression"] = d_since
-    by_cell = (d_alpha, d_beta + of_beta, d_gamma + of_gamma, d_since, d_u_0, d_s_0, u_2, s_2)
-    of_alpha, of_beta, of_gamma, of_since, of_u_0, of_s_0, u_2, s_2 = _each_over_cells(
-        by_cell, alpha
-    )
-    adj["switch_time"], adj["u_switch"], adj["s_switch"] = -of_since, of_u_0, of_s_0
     adj["alpha"] = of_alpha + u_2 / beta + s_2 / gamma  # state 2: α/β and α/γ in all cells
     adj["beta"] = of_beta - u_2 * alpha / beta**2
     adj["gamma"] = of_gamma - s_2 * alpha / gamma**2
-    return every.last_cell() if moving else None
+    if moving:
+        for name, slope in zip(("alpha", "beta", "gamma", "switch_time"), slopes, strict=True):
+            adj[name] = adj[name] + slope[..., cells:, :].reshape(alpha.shape)
+    else:  # u0 = α/β, s0 = α/γ: nothing reaches t_s
+        adj["alpha"] = adj["alpha"] + of_u_0 / beta + of_s_0 / gamma
+        adj["beta"] = adj["beta"] - of_u_0 * alpha / beta**2
+        adj["gamma"] = adj["gamma"] - of_s_0 * alpha / gamma**2
 
 
 def _start_of_repression(
-    adj: Adjoints,
-    values: Values,
-    parameters: Parameters,
-    iteration: Iteration,
-    at_switch: Decay | None,
-) -> None:
-    """u0 and s0 take in the penalty's pull 2λ(u0 − u*), and hand on to α, β, γ (and t_s)."""
+    adj: Adjoints, values: Values, iteration: Iteration, of_u: Array, of_s: Array
+) -> tuple[Array, Array]:
+    """u0 and s0 take in the penalty's pull 2λ(u0 − u*) beside what repression hands back."""
     constants = iteration.constants
-    alpha, beta, gamma = (parameters[name] for name in ("alpha", "beta", "gamma"))
     pull_u, pull_s = (
         0.0 if name in iteration.dropped else 2.0 * adj[name]
         for name in ("switch_penalty_u", "switch_penalty_s")
     )
-    of_u = adj["u_switch"] = adj["u_switch"] + pull_u * (values["u_switch"] - constants.u_star)
-    of_s = adj["s_switch"] = adj["s_switch"] + pull_s * (values["s_switch"] - constants.s_star)
-    if at_switch is None:  # α/β and α/γ: nothing reaches t_s
-        adj["alpha"] = adj["alpha"] + of_u / beta + of_s / gamma
-        adj["beta"] = adj["beta"] - of_u * alpha / beta**2
-        adj["gamma"] = adj["gamma"] - of_s * alpha / gamma**2
-        return
-    slopes = induction_slopes(alpha, beta, gamma, at_switch, of_u, of_s)
-    for name, slope in zip(("alpha", "beta", "gamma", "switch_time"), slopes, strict=True):
-        adj[name] = adj[name] + slope.reshape(alpha.shape)
+    of_u = adj["u_switch"] = of_u + pull_u * (values["u_switch"] - constants.u_star)
+    of_s = adj["s_switch"] = of_s + pull_s * (values["s_switch"] - constants.s_star)
+    return of_u, of_s
 
 
 def _latent_times(
@@ -359,7 +366,8 @@ def _linear(
     layer = parameters[network][place]
     adj[f"{network}.{place}.W"] = x.mT @ of_y
     adj[f"{network}.{place}.b"] = _over_cells(of_y, layer["b"])
-    return np.asarray(of_y @ layer["W"].mT)
+    of_x: Array = of_y @ layer["W"].mT
+    return of_x
 
 
 def _over_cells(x: Array, like: Array) -> Array:
@@ -378,14 +386,11 @@ def _each_over_cells(several: tuple[Array, ...], like: Array) -> list[Array]:
 def _held_parameters(adj: Adjoints, values: Values, held: Parameters, iteration: Iteration) -> None:
     """σ = √v hands back ½/σ; x = min(softplus(a), limit) hands back logistic(a) up to its limit."""
     reading, t_max = iteration.reading, iteration.constants.t_max
-    of_held = [adj[name] for name in PARAMETERS]
-    if reading.noise_parameter == "variance":
-        for place, name in enumerate(PARAMETERS):
-            if name in NOISE:
-                of_held[place] = adj[NOISE[name]] = adj[name] * 0.5 / values[name]
-    if reading.parameterisation == "softplus":
-        names = held_names(reading)
-        free = np.array([held[name] for name in names])  # all six at once
-        value, limits = softplus(free), upper_limits(t_max)
-        slope = expit(free) * (value.transpose() <= limits).transpose()
-        adj.update(zip(names, np.array(of_held) * slope, strict=True))
+    for name, held_name in zip(PARAMETERS, held_names(reading), strict=True):
+        of_held = adj[name]
+        if reading.noise_parameter == "variance" and name in NOISE:
+            of_held = adj[NOISE[name]] = of_held * 0.5 / values[name]
+        if reading.parameterisation == "softplus":
+            free, limit = held[held_name], upper_limit(name, t_max)
+            slope = expit(free) if limit is None else expit(free) * (softplus(free) <= limit)
+            adj[held_name] = of_held * slope

@@ -10,7 +10,7 @@ from scipy.special import digamma, expit, gammaln
 
 from velotrace.model.pathwise import dirichlet_pullback
 from velotrace.model.special import trigamma
-from velotrace.tape import defvjp, no_gradient, primitive
+from velotrace.tape import defvjp, no_gradient, primitive, whole
 
 Array = Any
 
@@ -36,7 +36,7 @@ defvjp(softplus, lambda ans, x: lambda g: g * -np.expm1(-ans))  # logistic(x) = 
 @primitive
 def per_state(x: Array) -> Array:
     """A value of cells and genes with a last axis of length 1, to stand beside the four states."""
-    return np.asarray(x)[..., None]
+    return x[..., None]
 
 
 defvjp(per_state, lambda ans, x: lambda g: g[..., 0])
@@ -82,6 +82,7 @@ def state_places(shape: tuple[int, ...], state: Array) -> Array:
 
 
 @primitive
+@whole
 def at_state(values: Array, state: Array) -> Array:
     """Pick each cell and gene's value at its state k, which counts from 1, off the last axis."""
     return values.take(state_places(values.shape, state))

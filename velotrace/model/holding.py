@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from velotrace.model.distributions import softplus
-from velotrace.model.readings import Reading
+from velotrace.model.readings import NoiseParameter, Parameterisation, Reading
 from velotrace.model.records import Parameters
 from velotrace.quantities import PARAMETERS
 from velotrace.tape import defvjp, named, primitive
@@ -42,9 +42,14 @@ def held_name(name: str, reading: Reading) -> str:
     return f"{name}_free" if reading.parameterisation == "softplus" else name
 
 
-@lru_cache(maxsize=64)
 def held_names(reading: Reading) -> tuple[str, ...]:
     """θ as it is held, in the order of `quantities.PARAMETERS`."""
+    return _held_names(reading.parameterisation, reading.noise_parameter)
+
+
+@lru_cache(maxsize=4)
+def _held_names(parameterisation: Parameterisation, noise: NoiseParameter) -> tuple[str, ...]:
+    reading = Reading(parameterisation=parameterisation, noise_parameter=noise)
     return tuple(held_name(name, reading) for name in PARAMETERS)
 
 
@@ -94,13 +99,6 @@ def upper_limit(name: str, t_max: float) -> float | None:
     if name in NOISE:
         return None
     return t_max if name == "switch_time" else LARGEST_RATE
-
-
-@lru_cache(maxsize=64)
-def upper_limits(t_max: float) -> tuple[float, ...]:
-    """The same of all of `quantities.PARAMETERS`, infinite where there is none."""
-    limits = (upper_limit(name, t_max) for name in PARAMETERS)
-    return tuple(np.inf if limit is None else limit for limit in limits)
 
 
 def held_values(natural: Mapping[str, np.ndarray], reading: Reading) -> Parameters:

@@ -51,6 +51,10 @@ _SERVED = np.array([(terms * 2.0**-47) ** (1.0 / terms) for terms in _TERMS[:-1]
 _LAST = np.array(_TERMS) - 2
 """The row of the last of them, where the first row is n = 1."""
 
+_N = np.arange(1.0, _TERMS[-1])[:, None]
+_MINUS_INVERSE = -1.0 / _N
+"""n and −1/n, a row each."""
+
 _SMALLEST = float(np.finfo(np.float64).tiny)
 """What a draw of 0 is read as."""
 
@@ -163,12 +167,12 @@ def _binomial_terms(
     h: np.ndarray,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Coefficients, and the sum up to each, a row for each n from `first` to before `end`."""
-    n = np.arange(first, end, dtype=np.float64)[:, None]
-    inverse = a + n
+    rows = slice(first - 1, end - 1)
+    inverse = a + _N[rows]
     np.divide(1.0, inverse, out=inverse)
     sums = inverse + level
     sums *= inverse
-    products = np.multiply(x_b, -1.0 / n, out=inverse)  # x (n − b)/n
+    products = np.multiply(x_b, _MINUS_INVERSE[rows], out=inverse)  # x (n − b)/n
     products += x
     products[0] *= coefficient
     _accumulate(np.multiply, products)

@@ -27,7 +27,7 @@ from velotrace.model.holding import natural_values
 from velotrace.model.networks import hidden_stack, perceptron
 from velotrace.model.readings import Reading
 from velotrace.model.records import Drawing, Iteration, Parameters
-from velotrace.tape import named, no_gradient
+from velotrace.tape import named, no_gradient, whole
 
 Array = Any
 States = dict[str, Array]  # values by name, as the steps below hand them on
@@ -100,6 +100,7 @@ def encoder_input(u: Array, s: Array, reading: Reading) -> Array:
 
 
 @no_gradient
+@whole
 def interleaved(u: Array, s: Array) -> Array:
     """u_A, s_A, u_B, s_B, … of each cell; data, through which no gradient flows."""
     pairs = np.empty((*u.shape[:-1], 2 * u.shape[-1]))

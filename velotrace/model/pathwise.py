@@ -19,6 +19,7 @@ import numpy as np
 
 from velotrace.model.log_slope import CHUNK, log_slope
 from velotrace.model.special import digamma_increase, in_chunks
+from velotrace.tape import whole
 
 
 def beta_log_slope(
@@ -64,6 +65,7 @@ def beta_slope(x: np.ndarray, complement: np.ndarray, a: np.ndarray, b: np.ndarr
     return x * beta_log_slope(x, complement, a, b)
 
 
+@whole
 def dirichlet_pullback_log(
     pi: np.ndarray, concentration: np.ndarray, upstream: np.ndarray
 ) -> np.ndarray:

@@ -63,13 +63,6 @@ class Decay:
             setattr(part, name, getattr(self, name)[..., which, :])
         return part
 
-    def last_cell(self) -> Decay:
-        """The last of the times, as a copy: the arrays of all the others need not stay for it."""
-        part = self.cells(slice(-1, None))
-        for name in self.__slots__:
-            setattr(part, name, getattr(part, name).copy())
-        return part
-
 
 def induction_slopes(
     alpha: Array, beta: Array, gamma: Array, decay: Decay, of_u: Array, of_s: Array

@@ -7,10 +7,12 @@ leave less than 3e-16 of the value.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import scipy.special
+
+from velotrace.tape import whole
 
 _BERNOULLI = (1 / 6, -1 / 30, 1 / 42, -1 / 30, 5 / 66, -691 / 2730, 7 / 6, -3617 / 510)
 """B_2, B_4, …, B_16."""
@@ -54,8 +56,9 @@ def in_chunks(function: Callable[..., np.ndarray], size: int, *arrays: np.ndarra
     return np.concatenate(parts).reshape(shape)
 
 
-def sums_along(axis: int, several: Sequence[np.ndarray]) -> Iterable[np.ndarray]:
-    """The sum along one axis of each of several arrays of one shape.
+@whole
+def sums_along(axis: int, several: Sequence[np.ndarray]) -> np.ndarray:
+    """The sum along one axis of each of several arrays of one shape, side by side.
 
     Of few numbers all are summed at once, since there one sum costs what eight do.
 
@@ -65,9 +68,10 @@ def sums_along(axis: int, several: Sequence[np.ndarray]) -> Iterable[np.ndarray]
     """
     if several[0].size < FEW:
         return np.add.reduce(np.array(several), axis=axis)
-    return [np.add.reduce(x, axis=axis) for x in several]
+    return np.array([np.add.reduce(x, axis=axis) for x in several])
 
 
+@whole
 def exprel_slope(x: np.ndarray) -> np.ndarray:
     """Derivative of exprel(x) = (e^x − 1)/x.
 
@@ -125,7 +129,7 @@ def trigamma(x: np.ndarray) -> np.ndarray:
         >>> trigamma(np.array([1.0, 0.5])).round(9).tolist()
         [1.644934067, 4.934802201]
     """
-    return in_chunks(_trigamma_chunk, _CHUNK, np.asarray(x, dtype=np.float64))[()]
+    return in_chunks(_trigamma_chunk, _CHUNK, np.asanyarray(x, dtype=np.float64))[()]
 
 
 def _trigamma_chunk(x: np.ndarray) -> np.ndarray:
