@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from velotrace.learning.computing import Repeated
 from velotrace.learning.history import History
 from velotrace.learning.layout import Layout
 from velotrace.learning.training import LARGEST_BATCH, Plan, State, after, begin, epoch_steps
@@ -95,28 +96,31 @@ def empty_history(resolved: Resolved, plan: Plan, settings: Settings) -> History
     )
 
 
-def train_epoch(
-    plan: Plan, state: State, history: History | None, numbers: random.Numbers
-) -> State:
-    """One epoch: every cell once.
+class Trainer:
+    """Trains by a plan, epoch after epoch, and keeps what the next step can use again."""
 
-    Args:
-        plan: of the training.
-        state: before it.
-        history: where to keep what it computes; None to keep nothing.
-        numbers: random numbers by key.
+    def __init__(self, plan: Plan):
+        self._plan, self._numbers, self._repeated = plan, random.Keyed(), Repeated()
 
-    Returns:
-        The state after it.
-    """
-    end = state
-    for batch, (before, step) in enumerate(epoch_steps(plan, state, numbers)):
+    def epoch(self, state: State, history: History | None = None) -> State:
+        """One epoch: every cell once.
+
+        Args:
+            state: before it.
+            history: where to keep what it computes; None to keep nothing.
+
+        Returns:
+            The state after it.
+        """
+        end = state
+        steps = epoch_steps(self._plan, state, self._numbers, self._repeated)
+        for batch, (before, step) in enumerate(steps):
+            if history is not None:
+                history.put_step(state.epoch, batch, before, step)
+            end = after(before, step)
         if history is not None:
-            history.put_step(state.epoch, batch, before, step)
-        end = after(before, step)
-    if history is not None:
-        history.put_epoch(state.epoch, end)
-    return State(state.epoch + 1, end.rows, end.memory, end.left)
+            history.put_epoch(state.epoch, end)
+        return State(state.epoch + 1, end.rows, end.memory, end.left)
 
 
 @dataclass(frozen=True)
@@ -147,9 +151,9 @@ def train_in_memory(
     Returns:
         The training.
     """
-    plan, numbers = plan_of(resolved, settings), random.Keyed()
-    state, history = begin(plan), empty_history(resolved, plan, settings)
+    plan = plan_of(resolved, settings)
+    trainer, state, history = Trainer(plan), begin(plan), empty_history(resolved, plan, settings)
     while state.epoch < settings.epochs and state.going.any():
-        state = train_epoch(plan, state, history, numbers)
+        state = trainer.epoch(state, history)
         progress(state.epoch)
     return Trained(plan, state, history.dataset(state))

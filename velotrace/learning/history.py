@@ -100,7 +100,9 @@ class History:
         plan: of the training.
         coords: labels of seed, cell, gene, state, parameter and batch.
         fields: what is kept.
-        arrays: by name, the epoch first; NaN where nothing has been put yet.
+        arrays: by name, the epoch first; NaN where nothing has been put yet. Cells stand in the
+            order in which the epoch came to them.
+        order: that order, shape (epoch, run, cell).
         held: θ as it was held after each epoch, shape (epoch, run, parameter); its natural values
             are worked out when they are asked for, of all epochs at once. NaN likewise.
     """
@@ -109,6 +111,7 @@ class History:
     coords: dict[str, list[Any]]
     fields: dict[str, Field]
     arrays: dict[str, np.ndarray]
+    order: np.ndarray
     held: np.ndarray
 
     @classmethod
@@ -141,8 +144,10 @@ class History:
                 f"{MOST_BYTES / 1e9:.0f} GB{least}"
             )
         arrays = {name: np.full(shape, np.nan) for name, shape in shapes.items()}
+        as_in_data = np.arange(len(cells), dtype=np.intp)
+        order = np.tile(as_in_data, (epochs, len(plan.seeds), 1))
         held = np.full((epochs, len(plan.seeds), len(plan.domain[0])), np.nan)
-        return cls(plan, coords, kept, arrays, held)
+        return cls(plan, coords, kept, arrays, order, held)
 
     def put_step(self, epoch: int, batch: int, state: State, step: Step) -> None:
         """Keep what a step computed; runs that have stopped leave NaN.
@@ -153,30 +158,32 @@ class History:
             state: before the step.
             step: what it computed.
         """
-        arrays, going, everyone = self.arrays, state.going, not state.left
+        arrays, runs = self.arrays, len(step.cells)
+        going = state.going if state.left else slice(None)
         for name in LOSS_TERMS:
             value = step.values[name]
             if value.ndim > 1:
-                value = np.add.reduce(value.reshape(len(going), -1), axis=1)
-            arrays[name][epoch, batch] = value if everyone else np.where(going, value, np.nan)
-        squares = np.add.reduceat(step.gradient**2, self.plan.group_starts, axis=1)
-        if not everyone:
-            squares = np.where(going[:, None], squares, np.nan)
-        arrays["gradient_norm_of"][epoch, batch] = np.sqrt(squares)
-        arrays["gradient_norm"][epoch, batch] = np.sqrt(np.add.reduce(squares, axis=1))
+                value = np.add.reduce(value.reshape(runs, -1), axis=1)
+            arrays[name][epoch, batch, going] = value[going]
+        squares = np.add.reduceat(step.gradient**2, self.plan.group_starts, axis=1)[going]
+        arrays["gradient_norm_of"][epoch, batch, going] = np.sqrt(squares)
+        arrays["gradient_norm"][epoch, batch, going] = np.sqrt(np.add.reduce(squares, axis=1))
         if "pi" in arrays:
-            self._put_cells(epoch, step, slice(None) if everyone else going)
+            self._put_cells(epoch, batch, step, going)
 
-    def _put_cells(self, epoch: int, step: Step, going: np.ndarray | slice) -> None:
-        runs, cells = np.arange(len(step.cells))[going][:, None], step.cells[going]
+    def _put_cells(self, epoch: int, batch: int, step: Step, going: np.ndarray | slice) -> None:
+        start = batch * self.plan.batch_size
+        where = (epoch, going, slice(start, start + step.cells.shape[1]))
+        self.order[where] = step.cells[going]
         for name in BY_CELL:
-            self.arrays[name][epoch][runs, cells] = step.values[name][going]
+            self.arrays[name][where] = step.values[name][going]
         if DRAWN in self.arrays:
-            self.arrays[DRAWN][epoch][runs, cells] = step.values["state"][going]
-        whole = step.adjoints["log_likelihood"][..., None]
-        whole = np.where(whole == 0.0, np.nan, whole)
+            self.arrays[DRAWN][where] = step.values["state"][going]
+        if "reconstruction" in self.plan.dropped:
+            return  # nobody answers for a likelihood that does not count
+        whole = step.adjoints["log_likelihood"][going, ..., None]
         for name, source in _responsibilities(self.plan).items():
-            self.arrays[name][epoch][runs, cells] = (step.adjoints[source] / whole)[going]
+            self.arrays[name][where] = step.adjoints[source][going] / whole
 
     def put_epoch(self, epoch: int, state: State) -> None:
         """Keep θ as it stands after an epoch, and the weights that were in force."""
@@ -202,7 +209,7 @@ class History:
             np.copyto(self.arrays[name][:epochs], value, where=known)
         for name, field in self.fields.items():
             about = {"long_name": field.about, "units": field.unit}
-            variables[name] = (("epoch", *field.dims), self.arrays[name][:epochs], about)
+            variables[name] = (("epoch", *field.dims), self._as_in_data(name)[:epochs], about)
         start = theta_of(plan, State(0, plan.start, state.memory))
         for name in PARAMETERS:
             about = {"long_name": f"{VOCABULARY[name].sentence[:-1]}, before the first epoch."}
@@ -215,6 +222,16 @@ class History:
         used = {dim for dims, *_ in variables.values() for dim in dims}
         coords = {dim: labels for dim, labels in self.coords.items() if dim in used}
         return xarray.Dataset(variables, {"epoch": np.arange(epochs), **coords})
+
+    def _as_in_data(self, name: str) -> np.ndarray:
+        """An array of the history with its cells in the order of the data."""
+        array = self.arrays[name]
+        if "cell" not in self.fields[name].dims:
+            return array
+        sorted_ = np.empty_like(array)
+        order = self.order.reshape(*self.order.shape, *(1 for _ in array.shape[3:]))
+        np.put_along_axis(sorted_, order, array, axis=2)
+        return sorted_
 
     def load(self, dataset: xarray.Dataset, epochs: int) -> None:
         """Take over the first epochs of an earlier history."""

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from velotrace.model.readings import Optimiser
+from velotrace.tape import whole
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,15 +86,15 @@ def adam_step(
     """
     beta_1, beta_2 = settings.betas
     step = state.step + 1
-    decay = settings.weight_decay * parameter
-    if settings.name == "adam":
+    decay = settings.weight_decay * parameter if settings.weight_decay else None
+    if decay is not None and settings.name == "adam":
         gradient = gradient + decay
     first = beta_1 * state.first_moment + (1.0 - beta_1) * gradient
     second = beta_2 * state.second_moment + (1.0 - beta_2) * gradient**2
-    first_corrected = first / (1.0 - beta_1**step)
-    second_corrected = second / (1.0 - beta_2**step)
+    first_corrected = first / bias_correction(beta_1, step)
+    second_corrected = second / bias_correction(beta_2, step)
     direction = first_corrected / (np.sqrt(second_corrected) + settings.eps)
-    if settings.name == "adamw":
+    if decay is not None and settings.name == "adamw":
         direction = direction + decay
     change = -settings.learning_rate * direction
     info = {
@@ -107,6 +108,13 @@ def adam_step(
     return AdamState(step, first, second), info
 
 
+@whole
+def bias_correction(beta: float, step: int) -> np.ndarray:
+    """1 − βᵗ, what a moment that began at 0 is short of after t steps."""
+    return np.array(1.0 - beta ** int(step))
+
+
+@whole
 def clip(gradient: np.ndarray, norm: float | None) -> np.ndarray:
     """Scale a gradient so that its norm is at most `norm`.
 

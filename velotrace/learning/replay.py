@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from velotrace.errors import ContradictionError, InputError
-from velotrace.learning.ensemble import train_epoch
+from velotrace.learning.ensemble import Trainer
 from velotrace.learning.optimisers import AdamState
 from velotrace.learning.runs import Run
 from velotrace.learning.training import Plan, State, Step, epoch_steps
@@ -62,14 +62,14 @@ def replay(run: Run, epoch: int, batch: int = 0, seed: int | None = None) -> Rep
         last = run.plan.batches - 1
         raise InputError(f"an epoch of {run.folder} has batches 0 to {last}; there is no {batch}")
     plan, state = _alone(run.plan, run.state(epoch), index)
-    numbers = random.Keyed()
+    trainer = Trainer(plan)
     while state.epoch < epoch:
-        state = train_epoch(plan, state, None, numbers)
+        state = trainer.epoch(state)
     if not state.going.all():
         raise InputError(
             f"seed {plan.seeds[0]} of {run.folder} had left its domain by epoch {epoch}"
         )
-    before, step = list(epoch_steps(plan, state, numbers))[batch]
+    before, step = list(epoch_steps(plan, state, random.Keyed()))[batch]
     _check(run, epoch, batch, index, step)
     return _replayed(run, plan, index, before, step)
 

@@ -29,17 +29,10 @@ import numpy as np
 
 from velotrace.errors import InputError
 from velotrace.files import write_whole
-from velotrace.learning.ensemble import (
-    Settings,
-    empty_history,
-    plan_batch,
-    plan_of,
-    train_epoch,
-)
+from velotrace.learning.ensemble import Settings, Trainer, empty_history, plan_batch, plan_of
 from velotrace.learning.history import History
 from velotrace.learning.optimisers import AdamState
 from velotrace.learning.training import Left, Plan, State, begin
-from velotrace.model import random
 from velotrace.resources import data_path
 from velotrace.scenario import Resolved, resolve, resolved_dict
 from velotrace.version import __version__
@@ -117,10 +110,10 @@ def train(run: Run, progress: Callable[[int], None] = lambda epoch: None) -> Sta
         return state
     history = empty_history(run.resolved, run.plan, settings)
     history.load(read_history(run.folder), state.epoch)
-    numbers = random.Keyed()
+    trainer = Trainer(run.plan)
     while state.epoch < settings.epochs:
         progress(state.epoch)
-        state = train_epoch(run.plan, state, history, numbers)
+        state = trainer.epoch(state, history)
         if not state.going.any():
             _save(run, history, state)
             raise InputError(f"{run.folder}: {stopped(run, state.left[-1])}")

@@ -12,15 +12,13 @@ from functools import cached_property
 
 import numpy as np
 
+from velotrace.learning.computing import Compute, Given, compute
 from velotrace.learning.layout import Layout
-from velotrace.learning.optimisers import AdamState, take_step
+from velotrace.learning.optimisers import AdamState
 from velotrace.model import random
-from velotrace.model.adjoint import backward
 from velotrace.model.holding import domain, held_names, outside_domain
-from velotrace.model.objective import loss
 from velotrace.model.readings import Optimiser, Reading, in_force
 from velotrace.model.records import Activation, Constants, Iteration
-from velotrace.tape import named_values
 
 LARGEST_BATCH = 256
 """Cells of a mini-batch unless told otherwise, as in scvi-tools."""
@@ -200,13 +198,19 @@ class FreshDraws:
 
 def fresh_draws(plan: Plan, cells: np.ndarray, step: int, numbers: random.Numbers) -> FreshDraws:
     """The draws of one step for each run's mini-batch."""
-    seeds = plan.seeds
-    everyone = [random.draw_epsilon(s, step, plan.cells, plan.latent, numbers) for s in seeds]
-    epsilon = np.array([noise[of] for noise, of in zip(everyone, cells, strict=True)])
-    return FreshDraws(epsilon, seeds, step, numbers)
+    everyone = random.draw_epsilons(plan.seeds, step, plan.cells, plan.latent, numbers)
+    epsilon = everyone[np.arange(len(cells))[:, None], cells]
+    return FreshDraws(epsilon, plan.seeds, step, numbers)
 
 
-def take(plan: Plan, state: State, cells: np.ndarray, step: int, numbers: random.Numbers) -> Step:
+def take(
+    plan: Plan,
+    state: State,
+    cells: np.ndarray,
+    step: int,
+    numbers: random.Numbers,
+    computes: Compute = compute,
+) -> Step:
     """One step of every run that has not stopped.
 
     Args:
@@ -215,6 +219,7 @@ def take(plan: Plan, state: State, cells: np.ndarray, step: int, numbers: random
         cells: rows of the data in each run's mini-batch, shape (run, cell).
         step: its number, from 0.
         numbers: random numbers by key.
+        computes: the step, from what it is given.
 
     Returns:
         All that it computed.
@@ -228,27 +233,26 @@ def take(plan: Plan, state: State, cells: np.ndarray, step: int, numbers: random
         plan.activation,
         plan.dropped,
     )
-    parameters = plan.layout.nested(state.rows)
-    _, values = named_values(loss, parameters, iteration)
-    adjoints = backward(parameters, iteration, values)
-    gradient = plan.layout.pack(adjoints, len(cells))
-    memory, info = take_step(state.rows, gradient, state.memory, plan.optimiser)
-    going, updated = state.going, info["updated"]
-    left = _who_left(plan, updated, values["loss"], going, step)
+    done = computes(plan.layout, plan.optimiser, Given(state.rows, state.memory, iteration))
+    memory = AdamState(state.memory.step + 1, done.first_moment, done.second_moment)
+    updated = done.updated
+    left = _who_left(plan, state, updated, done.values["loss"], step)
     if left or state.left:
+        going = state.going
         going[[one.run for one in left]] = False
         updated = np.where(going[:, None], updated, state.rows)
-    return Step(cells, iteration, values, adjoints, gradient, updated, memory, left)
+    return Step(cells, iteration, done.values, done.adjoints, done.gradient, updated, memory, left)
 
 
 def _who_left(
-    plan: Plan, updated: np.ndarray, losses: np.ndarray, going: np.ndarray, step: int
+    plan: Plan, state: State, updated: np.ndarray, losses: np.ndarray, step: int
 ) -> tuple[Left, ...]:
     """Runs that this step takes out of their domain, or whose loss is no number."""
     lowest, highest = plan.domain
     theta = updated[:, : len(lowest)]
     if ((theta > lowest) & (theta < highest)).all() and np.isfinite(losses).all():
         return ()
+    going = state.going
     left: dict[int, Left] = {}
     for run in np.flatnonzero(going & ~np.isfinite(losses)).tolist():
         left[run] = Left(run, step, "loss", -1, float(losses[run]))
@@ -266,13 +270,16 @@ def after(state: State, step: Step) -> State:
     return State(state.epoch, step.updated, step.memory, (*state.left, *step.left))
 
 
-def epoch_steps(plan: Plan, state: State, numbers: random.Numbers) -> Iterator[tuple[State, Step]]:
+def epoch_steps(
+    plan: Plan, state: State, numbers: random.Numbers, computes: Compute = compute
+) -> Iterator[tuple[State, Step]]:
     """The steps of the state's epoch, each with the state before it.
 
     Args:
         plan: of the training.
         state: after `state.epoch` epochs.
         numbers: random numbers by key.
+        computes: a step, from what it is given.
 
     Yields:
         The state before a step, and the step.
@@ -280,6 +287,7 @@ def epoch_steps(plan: Plan, state: State, numbers: random.Numbers) -> Iterator[t
     order = batches_of(plan, state.epoch, numbers)
     for batch in range(plan.batches):
         cells = order[:, batch * plan.batch_size : (batch + 1) * plan.batch_size]
-        step = take(plan, state, cells, state.epoch * plan.batches + batch, numbers)
+        number = state.epoch * plan.batches + batch
+        step = take(plan, state, cells, number, numbers, computes)
         yield state, step
         state = after(state, step)
