@@ -6,9 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from benchmarks.timing import Row, medians, ratio
-from velotrace.learning.ensemble import Settings, empty_history, plan_of, train_epoch
+from velotrace.learning.ensemble import Settings, Trainer, empty_history, plan_of
 from velotrace.learning.training import begin
-from velotrace.model import random
 from velotrace.resources import data_path
 from velotrace.scenario import Resolved, resolve
 
@@ -35,12 +34,12 @@ def _epochs(resolved: Resolved, seeds: int, kept: bool) -> Callable[[], object]:
     settings = Settings(EPOCHS, 2, seeds)
     plan = plan_of(resolved, settings)
     history = empty_history(resolved, plan, settings) if kept else None
-    numbers = random.Keyed()
+    trainer = Trainer(plan)
 
     def call() -> object:
         state = begin(plan)
         while state.epoch < EPOCHS:
-            state = train_epoch(plan, state, history, numbers)
+            state = trainer.epoch(state, history)
         return state
 
     return call

@@ -22,9 +22,8 @@ import numpy as np
 from tabulate import tabulate
 
 from benchmarks.timing import Row, medians
-from velotrace.learning.ensemble import Settings, empty_history, plan_of, train_epoch
+from velotrace.learning.ensemble import Settings, Trainer, empty_history, plan_of
 from velotrace.learning.training import begin
-from velotrace.model import random
 from velotrace.resources import data_path
 from velotrace.scenario import Resolved, resolve
 
@@ -49,7 +48,7 @@ def against_velovi() -> list[Row]:
     large = _synthetic(2000, 100)
     toy = data_path("toy.csv").read_text(encoding="utf-8")
     return [
-        *_epochs("4 × 3", toy, 50, 9, 1.0 / 15.0),
+        *_epochs("4 × 3", toy, 200, 9, 1.0 / 15.0),
         *_epochs("2,000 × 100", large, 3, 5, 1.0),
     ]
 
@@ -90,14 +89,15 @@ def _resolved(table: str) -> Resolved:
 def _velotrace(resolved: Resolved, epochs: int) -> Callable[[], object]:
     """Train from the second epoch on, as long as VELOVI's long training is longer."""
     settings = Settings(epochs=1 + epochs, batch_size=BATCH)
-    plan, numbers = plan_of(resolved, settings), random.Keyed()
+    plan = plan_of(resolved, settings)
+    trainer = Trainer(plan)
     history = empty_history(resolved, plan, settings)
-    second = train_epoch(plan, begin(plan), history, numbers)
+    second = trainer.epoch(begin(plan), history)
 
     def train() -> None:
         state = second
         for _ in range(epochs):
-            state = train_epoch(plan, state, history, numbers)
+            state = trainer.epoch(state, history)
 
     return train
 
