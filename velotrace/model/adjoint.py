@@ -178,39 +178,60 @@ def _normalised(logs: Array) -> Array:
 def _kinetics(adj: Adjoints, values: Values, parameters: Parameters, iteration: Iteration) -> None:
     """ū, s̄ of states 1 to 3 back to α, β, γ and the times; state 4 is 0 throughout.
 
-    Repression comes first: where it starts, u0 and s0, may be (3) and (4) at t_s, which then is one
-    more time beside the cells'.
+    What decays does so at the times of all phases together. u0 and s0 may be (3) and (4) at t_s,
+    which then is one more time of induction, beside the cells'.
     """
-    alpha, beta, gamma, t_s = (
-        parameters[name] for name in ("alpha", "beta", "gamma", "switch_time")
-    )
-    time, since = values["time_induction"], values["time_repression"] - t_s  # τ = t3 − t_s
-    cells, moving = time.shape[-2], iteration.reading.repression_start == "switch-time"
-    as_cell = (*time.shape[:-2], 1, time.shape[-1])
-    times = [since, time, t_s.reshape(as_cell)] if moving else [since, time]
-    every = Decay(beta, gamma, np.concatenate(times, axis=-2), iteration.reading.denominator)
-    falling, rising = every.cells(slice(cells)), every.cells(slice(cells, None))
+    t_s, time = parameters["switch_time"], values["time_induction"]
+    times, cells = [values["time_repression"] - t_s, time], time.shape[-2]  # τ = t3 − t_s
+    if iteration.reading.repression_start == "switch-time":
+        times.append(_as_cell(t_s, time))
+    together, form = np.concatenate(times, axis=-2), iteration.reading.denominator
+    decay = Decay(parameters["beta"], parameters["gamma"], together, form)
+    of_rates = _repression(adj, values, parameters, decay.cells(slice(cells)))
+    _start_of_repression(adj, values, iteration)
+    _induction(adj, parameters, decay.cells(slice(cells, None)), of_rates)
 
+
+def _repression(
+    adj: Adjoints, values: Values, parameters: Parameters, decay: Decay
+) -> tuple[Array, Array]:
+    """State 3, (7) and (8), back to u0, s0, t3 and t_s. Returned: adjoints of β and γ by cell."""
+    u_0, s_0 = values["u_switch"], values["s_switch"]
+    _, beta, gamma = _rates(parameters)
     u_3, s_3 = (adj[bar][..., 2].copy() for bar in ("u_bar", "s_bar"))  # contiguous from here on
-    d_u_0, d_s_0, fall_beta, fall_gamma, d_since = repression_slopes(
-        values["u_switch"], values["s_switch"], beta, gamma, falling, u_3, s_3
+    d_u_0, d_s_0, d_beta, d_gamma, d_since = repression_slopes(
+        u_0, s_0, beta, gamma, decay, u_3, s_3
     )
-    u_2, s_2 = (adj[bar][..., 1] for bar in ("u_bar", "s_bar"))
-    of_u_0, of_s_0, of_since, u_2, s_2 = _each_over_cells((d_u_0, d_s_0, d_since, u_2, s_2), alpha)
+    of_u_0, of_s_0, of_since = _each_over_cells((d_u_0, d_s_0, d_since), beta)
+    adj["u_switch"], adj["s_switch"] = of_u_0, of_s_0
     adj["time_repression"], adj["switch_time"] = d_since, -of_since
-    of_u_0, of_s_0 = _start_of_repression(adj, values, iteration, of_u_0, of_s_0)
+    return d_beta, d_gamma
 
-    of_starts = [[start.reshape(as_cell)] if moving else [] for start in (of_u_0, of_s_0)]
-    u_1, s_1 = (
-        np.concatenate([adj[bar][..., 0], *of_start], axis=-2)
-        for bar, of_start in zip(("u_bar", "s_bar"), of_starts, strict=True)
-    )
-    slopes = induction_slopes(alpha, beta, gamma, rising, u_1, s_1)
-    d_alpha, d_beta, d_gamma, d_time = (slope[..., :cells, :] for slope in slopes)
-    adj["time_induction"] = d_time
-    of_alpha, of_beta, of_gamma = _each_over_cells(
-        (d_alpha, d_beta + fall_beta, d_gamma + fall_gamma), alpha
-    )
+
+def _start_of_repression(adj: Adjoints, values: Values, iteration: Iteration) -> None:
+    """u0 and s0 take in the penalty's pull 2λ(u0 − u*)."""
+    constants = iteration.constants
+    for name, wanted in (("u", constants.u_star), ("s", constants.s_star)):
+        if f"switch_penalty_{name}" not in iteration.dropped:
+            pull = 2.0 * adj[f"switch_penalty_{name}"]
+            start = f"{name}_switch"
+            adj[start] = adj[start] + pull * (values[start] - wanted)
+
+
+def _induction(
+    adj: Adjoints, parameters: Parameters, decay: Decay, of_rates: tuple[Array, Array]
+) -> None:
+    """States 1 and 2, (3), (4), (11), (12), back to α, β, γ and t1; then u0 and s0, (9), (10)."""
+    alpha, beta, gamma = _rates(parameters)
+    u_1, u_2, s_1, s_2 = (adj[bar][..., k] for bar in ("u_bar", "s_bar") for k in (0, 1))
+    of_u_0, of_s_0, cells = adj["u_switch"], adj["s_switch"], u_1.shape[-2]
+    moving = decay.time.shape[-2] > cells  # u0, s0 are (3), (4) at t_s: the last of the times
+    starts = [[_as_cell(of_start, u_1)] if moving else [] for of_start in (of_u_0, of_s_0)]
+    u_1, s_1 = (np.concatenate([u_1, *starts[0]], -2), np.concatenate([s_1, *starts[1]], -2))
+    slopes = induction_slopes(alpha, beta, gamma, decay, u_1, s_1)
+    d_alpha, d_beta, d_gamma, adj["time_induction"] = (slope[..., :cells, :] for slope in slopes)
+    by_cell = (d_alpha, d_beta + of_rates[0], d_gamma + of_rates[1], u_2, s_2)
+    of_alpha, of_beta, of_gamma, u_2, s_2 = _each_over_cells(by_cell, alpha)
     adj["alpha"] = of_alpha + u_2 / beta + s_2 / gamma  # state 2: α/β and α/γ in all cells
     adj["beta"] = of_beta - u_2 * alpha / beta**2
     adj["gamma"] = of_gamma - s_2 * alpha / gamma**2
@@ -223,18 +244,13 @@ def _kinetics(adj: Adjoints, values: Values, parameters: Parameters, iteration: 
         adj["gamma"] = adj["gamma"] - of_s_0 * alpha / gamma**2
 
 
-def _start_of_repression(
-    adj: Adjoints, values: Values, iteration: Iteration, of_u: Array, of_s: Array
-) -> tuple[Array, Array]:
-    """u0 and s0 take in the penalty's pull 2λ(u0 − u*) beside what repression hands back."""
-    constants = iteration.constants
-    pull_u, pull_s = (
-        0.0 if name in iteration.dropped else 2.0 * adj[name]
-        for name in ("switch_penalty_u", "switch_penalty_s")
-    )
-    of_u = adj["u_switch"] = of_u + pull_u * (values["u_switch"] - constants.u_star)
-    of_s = adj["s_switch"] = of_s + pull_s * (values["s_switch"] - constants.s_star)
-    return of_u, of_s
+def _rates(parameters: Parameters) -> tuple[Array, Array, Array]:
+    return parameters["alpha"], parameters["beta"], parameters["gamma"]
+
+
+def _as_cell(of_gene: Array, like: Array) -> Array:
+    """A value of genes in the shape of one more cell."""
+    return of_gene.reshape(*like.shape[:-2], 1, like.shape[-1])
 
 
 def _latent_times(
