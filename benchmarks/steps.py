@@ -31,15 +31,26 @@ def by_hand(parameters: Any, iteration: Any) -> Callable[[], object]:
 
 
 def as_program(parameters: Any, iteration: Any) -> Callable[[], object]:
-    """The same as training does it: as a program of parameters, data and noise."""
-    data = ("unspliced", "spliced")
-    arguments = dict(leaves(parameters)) | {name: getattr(iteration, name) for name in data}
-    arguments["epsilon_z"] = iteration.draws.epsilon_z
+    """The same as a program of all that differs from step to step, as training has it."""
+    parts = {"iteration": iteration, "draws": iteration.draws, "reading": iteration.reading}
+    names = {
+        "iteration": ("unspliced", "spliced"),
+        "draws": ("epsilon_z", "pi", "state")
+        if iteration.reading.draws_state
+        else ("epsilon_z", "pi"),
+        "reading": ("kl_weight", "switch_weight"),
+    }
+    arguments = dict(leaves(parameters))
+    arguments |= {name: getattr(parts[part], name) for part in parts for name in names[part]}
 
     def step(given: dict[str, Any]) -> object:
-        draws = replace(iteration.draws, epsilon_z=given["epsilon_z"])
-        moving = replace(iteration, draws=draws, **{name: given[name] for name in data})
-        return by_hand(map_leaves(lambda path, _: given[path], parameters), moving)()
+        moved = {
+            part: replace(parts[part], **{name: given[name] for name in names[part]})
+            for part in ("draws", "reading")
+        }
+        moved |= {name: given[name] for name in names["iteration"]}
+        here = map_leaves(lambda path, _: given[path], parameters)
+        return by_hand(here, replace(iteration, **moved))()
 
     return partial(program_of(step, arguments).repeat, arguments)
 

@@ -1,13 +1,15 @@
-"""Training: many seeds at once, and what keeping a history costs."""
+"""Training: many seeds at once, what keeping a history costs, what programs spare."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from benchmarks.timing import Row, medians, ratio
 from velotrace.learning.ensemble import Settings, Trainer, empty_history, plan_of
-from velotrace.learning.training import begin
+from velotrace.learning.training import State, after, begin, epoch_steps
+from velotrace.model import random
 from velotrace.resources import data_path
 from velotrace.scenario import Resolved, resolve
 
@@ -24,10 +26,36 @@ def training() -> list[Row]:
     history = medians(
         {"kept": _epochs(resolved, 1, True), "bare": _epochs(resolved, 1, False)}, rounds=25
     )
+    long, short = (
+        medians({"new": partial(_new, resolved, n), "called": partial(_called, resolved, n)}, 5)
+        for n in (500, 20)
+    )
     return [
         ratio("100 seeds at once / one seed", seeds, "hundred", "one", 15.0),
         ratio("training with history / without", history, "kept", "bare", 1.2),
+        ratio("1,000 steps, programs written on the way / called", long, "new", "called", None),
+        ratio("40 steps, likewise", short, "new", "called", None),
     ]
+
+
+def _new(resolved: Resolved, epochs: int) -> object:
+    """A training from its beginning to its end."""
+    plan = plan_of(resolved, Settings(epochs, 2))
+    state, trainer = begin(plan), Trainer(plan)
+    while state.epoch < epochs:
+        state = trainer.epoch(state)
+    return state
+
+
+def _called(resolved: Resolved, epochs: int) -> object:
+    """The same with every step called as it is written."""
+    plan = plan_of(resolved, Settings(epochs, 2))
+    state, numbers = begin(plan), random.Keyed()
+    while state.epoch < epochs:
+        for before, step in epoch_steps(plan, state, numbers):
+            end = after(before, step)
+        state = State(state.epoch + 1, end.rows, end.memory)
+    return state
 
 
 def _epochs(resolved: Resolved, seeds: int, kept: bool) -> Callable[[], object]:

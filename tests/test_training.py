@@ -17,8 +17,9 @@ from helpers import WALKTHROUGH, write_scenario
 
 from velotrace.errors import ContradictionError, InputError
 from velotrace.learning import runs
-from velotrace.learning.ensemble import Settings, plan_of, train_in_memory
-from velotrace.learning.training import batches_of
+from velotrace.learning.ensemble import Settings, empty_history, plan_of, train_in_memory
+from velotrace.learning.history import BY_CELL, DRAWN
+from velotrace.learning.training import State, after, batches_of, begin, epoch_steps
 from velotrace.model import random
 from velotrace.model.objective import infer, loss
 from velotrace.model.records import Draws, Iteration
@@ -79,8 +80,8 @@ def slow_training(resolved: Resolved, epochs: int, size: int) -> dict[str, np.nd
             kl_warmup=0,
             switch_fades=False,
         )
-        for begin in range(0, cells, size):
-            rows = order[begin : begin + size]
+        for start in range(0, cells, size):
+            rows = order[start : start + size]
             u, s = expression.unspliced[rows], expression.spliced[rows]
             noise = random.draw_epsilon(seed, step, cells, resolved.architecture.latent)[rows]
             fixed = resolved.iteration
@@ -330,6 +331,50 @@ def test_other_runs_go_on_when_one_leaves(tmp_path: Path) -> None:
         assert np.isnan(alpha[epoch:]).all()
         assert several.history["left_step"].to_numpy()[run] == one.step
     assert np.isfinite(several.history["loss"].to_numpy()[:, :, stays]).all()
+
+
+def test_a_history_without_cells_keeps_no_order_of_them(tmp_path: Path) -> None:
+    resolved = resolve(scenario_of(tmp_path, {}))
+    for by_cell, epochs in ((True, 7), (False, 0)):
+        settings = Settings(7, 2, by_cell=by_cell)
+        assert (
+            empty_history(resolved, plan_of(resolved, settings), settings).order.shape[0] == epochs
+        )
+
+
+@pytest.mark.parametrize(
+    ("choice", "rate"), [("document", 0.2), ("paper", 0.12), ("joint, three cells", 0.12)]
+)
+def test_the_history_of_cells_is_what_their_steps_computed(
+    tmp_path: Path, choice: str, rate: float
+) -> None:
+    """In the order of the data, also of runs that leave in the middle of an epoch, then NaN."""
+    keys = {"optimiser": {"learning_rate": rate}} | CHOICES[choice]
+    several = train_in_memory(resolve(scenario_of(tmp_path, keys)), Settings(6, 3, 12))
+    plan, state = several.plan, begin(several.plan)
+    fields = [*BY_CELL, *([DRAWN] if plan.reading.draws_state else [])]
+    shares = {"paper": "responsibility_u", "joint, three cells": "responsibility"}
+    wanted = {
+        name: np.full(several.history[name].shape, np.nan)
+        for name in (*fields, *shares.values())
+        if name in several.history
+    }
+    for epoch in range(several.state.epoch):
+        for before, step in epoch_steps(plan, state, random.generator):
+            for run in np.flatnonzero(before.going):
+                for place, cell in enumerate(step.cells[run]):
+                    for name in fields:
+                        values = step.values["state" if name == DRAWN else name]
+                        wanted[name][epoch, run, cell] = values[run, place]
+                    if choice in shares:
+                        of_log = step.adjoints["log_density_u"][run, place]
+                        whole = step.adjoints["log_likelihood"][run, place]
+                        wanted[shares[choice]][epoch, run, cell] = of_log / whole[:, None]
+            end = after(before, step)
+        state = State(epoch + 1, end.rows, end.memory, end.left)
+    assert any(one.step % plan.batches == 0 for one in several.state.left)  # not an epoch's last
+    for name, values in wanted.items():
+        np.testing.assert_array_equal(several.history[name].to_numpy(), values, err_msg=name)
 
 
 @pytest.mark.parametrize("term", ["kl_z", "kl_pi", "switch_penalty", "switch_penalty_u",

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import math
 import warnings
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -16,12 +18,22 @@ from velotrace.model.adjoint import backward
 from velotrace.model.objective import loss
 from velotrace.model.readings import Optimiser
 from velotrace.model.records import Iteration
-from velotrace.tape import Program, leaves, named_values, program_of, whole
+from velotrace.tape import (
+    Program,
+    UnrepeatableError,
+    named_values,
+    program_of,
+    same_bits,
+    whole,
+)
 
 SMALL = 4096
-"""Up to so many runs × cells × genes a step is a program. Beyond, its numbers take longer than its
-calls, and memory that is used again at once is quicker than memory of its own for every result.
+"""Up to so many runs × cells × genes a step may be a program. Beyond, its numbers take longer than
+its calls.
 """
+
+OFTEN = 50
+"""Steps of one size before a program is written, which takes as long as some 80 steps do."""
 
 
 class Computed(NamedTuple):
@@ -59,7 +71,7 @@ class Given:
     iteration: Iteration
 
 
-Compute = Callable[[Layout, Optimiser, Given], Computed]
+Compute = Callable[[Given], Computed]
 
 
 def compute(layout: Layout, optimiser: Optimiser, given: Given) -> Computed:
@@ -75,65 +87,83 @@ def compute(layout: Layout, optimiser: Optimiser, given: Given) -> Computed:
 
 
 class Repeated:
-    """`compute` for the steps of one plan: the same bits, sooner where arrays are small.
+    """`compute` for the steps of one training: the same bits, sooner where arrays are small.
 
-    The first step of each size is written down as a program. The second is computed both ways, and
-    only where they agree in every bit are later ones left to the program. The values and adjoints
-    that a call returns are good until the next one.
+    When a size has come often, its step is written down as a program. The next step is done both
+    ways, and only where they agree in every bit are later ones left to the program. The values and
+    adjoints that a call returns are good until the next one; threads need one `Repeated` each.
 
     Attributes:
-        programs: by the shape (run, cell, gene) of a step; None where one differed.
+        programs: by the shape (run, cell, gene) of a step; None where there can be none.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, layout: Layout, optimiser: Optimiser):
         self.programs: dict[tuple[int, ...], _StepProgram | None] = {}
+        self._steps: Counter[tuple[int, ...]] = Counter()
+        self._compute = partial(compute, layout, optimiser)
 
-    def __call__(self, layout: Layout, optimiser: Optimiser, given: Given) -> Computed:
-        """One step."""
+    def __call__(self, given: Given) -> Computed:
+        """One step.
+
+        Raises:
+            ValueError: the step is of another training than those before it.
+        """
         size = given.iteration.unspliced.shape
-        if math.prod(size) > SMALL:
-            return compute(layout, optimiser, given)
-        if size not in self.programs:
-            self.programs[size] = _StepProgram(layout, optimiser, given)
-            return compute(layout, optimiser, given)
-        program = self.programs[size]
+        program = self.programs.get(size)
         if program is not None and program.trusted:
             return program.repeat(given)
-        computed = compute(layout, optimiser, given)
+        self._steps[size] += 1
         if program is not None:
-            program.trusted = _same_bits(program.repeat(given), computed)
-            if not program.trusted:
-                self.programs[size] = None
-                warnings.warn("a program differs from its step and is not used", stacklevel=2)
-        return computed
+            self._try(program, size, given)
+        elif self._steps[size] == OFTEN and math.prod(size) <= SMALL:
+            self._write(size, given)
+        return self._compute(given)
+
+    def _write(self, size: tuple[int, ...], given: Given) -> None:
+        try:
+            self.programs[size] = _StepProgram(self._compute, given)
+        except UnrepeatableError as problem:
+            self._do_without(size, str(problem))
+
+    def _try(self, program: _StepProgram, size: tuple[int, ...], given: Given) -> None:
+        """Compare, with weights that no step has had: what one of 0 hides would not be seen."""
+        iteration = given.iteration
+        reading = replace(iteration.reading, kl_weight=0.314, switch_weight=0.732)
+        other = replace(given, iteration=replace(iteration, reading=reading))
+        program.trusted = same_bits(program.repeat(other), self._compute(other))
+        if not program.trusted:
+            self._do_without(size, "it differs from its step")
+
+    def _do_without(self, size: tuple[int, ...], why: str) -> None:
+        self.programs[size] = None
+        warnings.warn(f"no program for steps of shape {size}: {why}", stacklevel=4)
 
 
 class _StepProgram:
     """A step as a program, of all but what is the same in every step."""
 
-    def __init__(self, layout: Layout, optimiser: Optimiser, first: Given):
+    def __init__(self, compute_it: Compute, first: Given):
         self.trusted = False
-        self._draws = first.iteration.draws
+        self._constants, self._draws = first.iteration.constants, first.iteration.draws
 
         def step(moving: dict[str, Any]) -> Computed:
+            weights = {name: moving[name] for name in ("kl_weight", "switch_weight")}
             iteration = replace(
                 first.iteration,
                 unspliced=moving["unspliced"],
                 spliced=moving["spliced"],
                 draws=_DrawnAnew(moving["epsilon_z"], self),
-                reading=replace(
-                    first.iteration.reading,
-                    kl_weight=moving["kl_weight"],
-                    switch_weight=moving["switch_weight"],
-                ),
+                reading=replace(first.iteration.reading, **weights),
             )
             memory = AdamState(moving["step"], moving["first_moment"], moving["second_moment"])
-            return compute(layout, optimiser, Given(moving["rows"], memory, iteration))
+            return compute_it(Given(moving["rows"], memory, iteration))
 
         self._program: Program = program_of(step, _moving(first))
 
     def repeat(self, given: Given) -> Computed:
         """Another step. What the next one begins with is copied; the rest is good until then."""
+        if given.iteration.constants is not self._constants:
+            raise ValueError("a program repeats the steps of one training only")
         self._draws = given.iteration.draws
         values, adjoints, gradient, *next_begins = self._program.repeat(_moving(given))
         return Computed(values, adjoints, gradient, *(x.copy() for x in next_begins))
@@ -175,12 +205,7 @@ def _moving(given: Given) -> dict[str, Any]:
         "epsilon_z": iteration.draws.epsilon_z,
         "kl_weight": iteration.reading.kl_weight,
         "switch_weight": iteration.reading.switch_weight,
-        "step": memory.step,
+        "step": float(memory.step),
         "first_moment": memory.first_moment,
         "second_moment": memory.second_moment,
     }
-
-
-def _same_bits(one: Computed, other: Computed) -> bool:
-    pairs = zip(leaves(one), leaves(other), strict=True)
-    return all(a[0] == b[0] and np.array_equal(a[1], b[1], equal_nan=True) for a, b in pairs)

@@ -100,7 +100,8 @@ class Trainer:
     """Trains by a plan, epoch after epoch, and keeps what the next step can use again."""
 
     def __init__(self, plan: Plan):
-        self._plan, self._numbers, self._repeated = plan, random.Keyed(), Repeated()
+        self._plan, self._numbers = plan, random.Keyed()
+        self._repeated = Repeated(plan.layout, plan.optimiser)
 
     def epoch(self, state: State, history: History | None = None) -> State:
         """One epoch: every cell once.

@@ -102,7 +102,7 @@ class History:
         fields: what is kept.
         arrays: by name, the epoch first; NaN where nothing has been put yet. Cells stand in the
             order in which the epoch came to them.
-        order: that order, shape (epoch, run, cell).
+        order: that order, shape (epoch, run, cell); of no epoch where values of cells are not kept.
         held: θ as it was held after each epoch, shape (epoch, run, parameter); its natural values
             are worked out when they are asked for, of all epochs at once. NaN likewise.
     """
@@ -136,7 +136,8 @@ class History:
             name: (epochs, *(len(coords[dim]) for dim in field.dims))
             for name, field in kept.items()
         }
-        size = 8 * sum(int(np.prod(shape)) for shape in shapes.values())
+        in_order = (epochs if by_cell else 0, len(plan.seeds), len(cells))
+        size = 8 * sum(int(np.prod(shape)) for shape in (*shapes.values(), in_order))
         if size > MOST_BYTES:
             least = "" if not by_cell else "; leave out the values of cells: --history theta"
             raise InputError(
@@ -144,8 +145,8 @@ class History:
                 f"{MOST_BYTES / 1e9:.0f} GB{least}"
             )
         arrays = {name: np.full(shape, np.nan) for name, shape in shapes.items()}
-        as_in_data = np.arange(len(cells), dtype=np.intp)
-        order = np.tile(as_in_data, (epochs, len(plan.seeds), 1))
+        order = np.empty(in_order, dtype=np.intp)
+        order[:] = np.arange(len(cells))
         held = np.full((epochs, len(plan.seeds), len(plan.domain[0])), np.nan)
         return cls(plan, coords, kept, arrays, order, held)
 
@@ -173,8 +174,10 @@ class History:
 
     def _put_cells(self, epoch: int, batch: int, step: Step, going: np.ndarray | slice) -> None:
         start = batch * self.plan.batch_size
-        where = (epoch, going, slice(start, start + step.cells.shape[1]))
-        self.order[where] = step.cells[going]
+        place = slice(start, start + step.cells.shape[1])
+        # also of runs that have stopped, so that every row stays an order of all cells
+        self.order[epoch, :, place] = step.cells
+        where = (epoch, going, place)
         for name in BY_CELL:
             self.arrays[name][where] = step.values[name][going]
         if DRAWN in self.arrays:
@@ -209,7 +212,7 @@ class History:
             np.copyto(self.arrays[name][:epochs], value, where=known)
         for name, field in self.fields.items():
             about = {"long_name": field.about, "units": field.unit}
-            variables[name] = (("epoch", *field.dims), self._as_in_data(name)[:epochs], about)
+            variables[name] = (("epoch", *field.dims), self._as_in_data(name, epochs), about)
         start = theta_of(plan, State(0, plan.start, state.memory))
         for name in PARAMETERS:
             about = {"long_name": f"{VOCABULARY[name].sentence[:-1]}, before the first epoch."}
@@ -223,15 +226,15 @@ class History:
         coords = {dim: labels for dim, labels in self.coords.items() if dim in used}
         return xarray.Dataset(variables, {"epoch": np.arange(epochs), **coords})
 
-    def _as_in_data(self, name: str) -> np.ndarray:
-        """An array of the history with its cells in the order of the data."""
-        array = self.arrays[name]
+    def _as_in_data(self, name: str, epochs: int) -> np.ndarray:
+        """The first epochs of an array, its cells in the order of the data."""
+        array = self.arrays[name][:epochs]
         if "cell" not in self.fields[name].dims:
             return array
-        sorted_ = np.empty_like(array)
-        order = self.order.reshape(*self.order.shape, *(1 for _ in array.shape[3:]))
-        np.put_along_axis(sorted_, order, array, axis=2)
-        return sorted_
+        in_data, order = np.full_like(array, np.nan), self.order[:epochs]
+        order = order.reshape(*order.shape, *(1 for _ in array.shape[3:]))
+        np.put_along_axis(in_data, order, array, axis=2)
+        return in_data
 
     def load(self, dataset: xarray.Dataset, epochs: int) -> None:
         """Take over the first epochs of an earlier history."""

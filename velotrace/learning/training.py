@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 
 import numpy as np
 
@@ -209,7 +209,7 @@ def take(
     cells: np.ndarray,
     step: int,
     numbers: random.Numbers,
-    computes: Compute = compute,
+    computes: Compute | None = None,
 ) -> Step:
     """One step of every run that has not stopped.
 
@@ -219,7 +219,7 @@ def take(
         cells: rows of the data in each run's mini-batch, shape (run, cell).
         step: its number, from 0.
         numbers: random numbers by key.
-        computes: the step, from what it is given.
+        computes: a step from what it is given; None calls it as it is written.
 
     Returns:
         All that it computed.
@@ -233,7 +233,8 @@ def take(
         plan.activation,
         plan.dropped,
     )
-    done = computes(plan.layout, plan.optimiser, Given(state.rows, state.memory, iteration))
+    computes = computes or partial(compute, plan.layout, plan.optimiser)
+    done = computes(Given(state.rows, state.memory, iteration))
     memory = AdamState(state.memory.step + 1, done.first_moment, done.second_moment)
     updated = done.updated
     left = _who_left(plan, state, updated, done.values["loss"], step)
@@ -271,7 +272,7 @@ def after(state: State, step: Step) -> State:
 
 
 def epoch_steps(
-    plan: Plan, state: State, numbers: random.Numbers, computes: Compute = compute
+    plan: Plan, state: State, numbers: random.Numbers, computes: Compute | None = None
 ) -> Iterator[tuple[State, Step]]:
     """The steps of the state's epoch, each with the state before it.
 
@@ -279,7 +280,7 @@ def epoch_steps(
         plan: of the training.
         state: after `state.epoch` epochs.
         numbers: random numbers by key.
-        computes: a step, from what it is given.
+        computes: a step from what it is given; None calls it as it is written.
 
     Yields:
         The state before a step, and the step.

@@ -36,7 +36,7 @@ defvjp(softplus, lambda ans, x: lambda g: g * -np.expm1(-ans))  # logistic(x) = 
 @primitive
 def per_state(x: Array) -> Array:
     """A value of cells and genes with a last axis of length 1, to stand beside the four states."""
-    return x[..., None]
+    return (x if isinstance(x, np.ndarray) else np.asarray(x))[..., None]
 
 
 defvjp(per_state, lambda ans, x: lambda g: g[..., 0])

@@ -41,7 +41,7 @@ def by_state(
 ) -> Array:
     """Put the four states' values side by side, on a last axis of length 4."""
     four = (induction, induction_steady, repression, repression_steady)
-    together = np.empty_like(induction, shape=(*np.broadcast(*four).shape, 4))
+    together = np.empty_like(induction, np.float64, shape=(*np.broadcast(*four).shape, 4))
     for k, values in enumerate(four):
         together[..., k] = values
     return together

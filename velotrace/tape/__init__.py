@@ -35,7 +35,7 @@ Example:
 from velotrace.tape.entries import Edge, Entry, Tape
 from velotrace.tape.interventions import Cut, Intervention, Replace, Shift
 from velotrace.tape.primitives import defvjp, no_gradient, primitive
-from velotrace.tape.program import Program, program_of, whole
+from velotrace.tape.program import Program, program_of, same_bits, whole
 from velotrace.tape.recording import (
     Evaluation,
     evaluate,
@@ -67,5 +67,6 @@ __all__ = [
     "primitive",
     "program_of",
     "record",
+    "same_bits",
     "whole",
 ]

@@ -49,13 +49,17 @@ def quickest(planned: Planned) -> Call:
         return call, (*args, into)
     if call == np.add.reduce and kwargs.keys() == {"axis"}:
         return call, (*args, kwargs["axis"], None, into)
-    if isinstance(getattr(call, "__self__", call), np.ufunc):
+    if isinstance(getattr(call, "__self__", call), np.ufunc):  # such as np.maximum, np.add.reduce
         return partial(call, **kwargs, out=into), args
     return _put, (into, call, args, kwargs)
 
 
 def _put(into: np.ndarray, function: Callable[..., Any], args: Any, kwargs: Any) -> None:
-    into[...] = function(*args, **kwargs)
+    result = function(*args, **kwargs)
+    if result.shape != into.shape or result.dtype != into.dtype:
+        was, now = (f"{x.dtype} of shape {x.shape}" for x in (into, result))
+        raise ValueError(f"{function.__name__} gives {now}; when the program was written, {was}")
+    into[...] = result
 
 
 def in_little_memory(

@@ -8,9 +8,10 @@ the function itself, since the calls are.
 
 A function can be a program if its calls depend on shapes alone. A part whose calls depend on
 numbers is made `whole`: a program then calls that part, and not what it consists of. What else
-would repeat numbers instead of calls raises `UnrepeatableError`, as far as can be told: where NumPy
-copies without asking, as `np.array` does, the copy looks like a constant. So a program is to be
-compared with its function on other numbers before it is relied upon.
+would repeat numbers instead of calls raises `UnrepeatableError`, but for one thing that cannot be
+told: where NumPy copies without asking, as in `np.array` or `np.float64`, the copy looks like a
+constant. So a program is to be compared with its function on other numbers, all of them, before it
+is relied upon.
 """
 
 from __future__ import annotations
@@ -23,8 +24,8 @@ from typing import Any
 import numpy as np
 
 from velotrace.tape.calls import Call, in_little_memory, quickest
-from velotrace.tape.trees import map_leaves
-from velotrace.tape.watching import Watched, Writer, running_writer
+from velotrace.tape.trees import leaves, map_leaves
+from velotrace.tape.watching import UnrepeatableError, Watched, Writer, running_writer
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +35,7 @@ class Program:
     Attributes:
         inputs: memory for its arguments, by name.
         calls: in order.
-        result: what it returns, in memory that every run fills; no run has as yet.
+        result: what it returned; every run fills it anew.
     """
 
     inputs: Mapping[str, np.ndarray]
@@ -45,13 +46,24 @@ class Program:
         """Run it with other numbers.
 
         Args:
-            arguments: by name, of the shapes that the program was made with.
+            arguments: by name, numbers or arrays of the shapes and types that the program was
+                written with.
 
         Returns:
-            What the function would return; good until the next run.
+            What the function would return; good until the next run. One run at a time: threads
+            would fill the same memory.
+
+        Raises:
+            ValueError: an argument has another shape or type, or what a whole part gives has.
         """
         for name, memory in self.inputs.items():
-            memory[...] = arguments[name]
+            given = arguments[name]
+            if type(given) is not float and (
+                given.shape != memory.shape or given.dtype != memory.dtype
+            ):
+                wanted, got = (f"{x.dtype} of shape {x.shape}" for x in (memory, given))
+                raise ValueError(f"{name} must be {wanted}, not {got}")
+            memory[...] = given
         for call, operands in self.calls:
             call(*operands)
         return self.result
@@ -63,14 +75,14 @@ def program_of(function: Callable[[dict[str, Any]], Any], arguments: Mapping[str
     Args:
         function: of arrays by name, in one dict. It returns an array, or dicts, lists and tuples of
             arrays, nested at will.
-        arguments: to begin with.
+        arguments: numbers or arrays, to begin with.
 
     Returns:
-        The program.
+        The program, which has run once.
 
     Raises:
-        UnrepeatableError: the function asks which numbers an array holds, or does what cannot be
-            told from a constant.
+        UnrepeatableError: the function asks which numbers an array holds, or the program does not
+            give what the function has returned.
 
     Example:
         >>> double = program_of(lambda x: x["a"] + x["a"], {"a": np.array([1.0, 2.0])})
@@ -78,23 +90,57 @@ def program_of(function: Callable[[dict[str, Any]], Any], arguments: Mapping[str
         array([6., 8.])
     """
     writer = Writer()
-    inputs = {name: np.array(x) for name, x in arguments.items()}
+    inputs = {
+        name: np.array(x, dtype=None if isinstance(x, np.ndarray) else np.float64)
+        for name, x in arguments.items()
+    }
+    begin = {name: x.copy() for name, x in inputs.items()}
     token = running_writer.set(writer)
     try:
         returned = function({name: writer.watch(x) for name, x in inputs.items()})
     finally:
         running_writer.reset(token)
-    result = map_leaves(lambda _, x: x.plain if isinstance(x, Watched) else x, returned)
-    planned, result = in_little_memory(inputs, writer.planned, result)
-    return Program(inputs, tuple(map(quickest, planned)), result)
+    first = map_leaves(_result, returned)
+    planned, result = in_little_memory(inputs, writer.planned, first)
+    program = Program(inputs, tuple(map(quickest, planned)), result)
+    if not same_bits(program.repeat(begin), first):
+        raise UnrepeatableError("the program does not give what the function has returned")
+    return program
+
+
+def _result(path: str, x: Any) -> np.ndarray:
+    if isinstance(x, Watched):
+        return x.plain
+    if isinstance(x, (np.ndarray, np.generic, float, int)):
+        return np.array(x)
+    raise UnrepeatableError(f"the function returns {type(x).__name__}, no array ({path})")
+
+
+def same_bits(one: Any, other: Any) -> bool:
+    """Whether arrays, nested alike, have the same shapes, types and bits; NaN is NaN.
+
+    Example:
+        >>> same_bits([np.array(0.0)], [np.array(-0.0)])
+        False
+    """
+    here, there = dict(leaves(one)), dict(leaves(other))
+    return here.keys() == there.keys() and all(_same_bits(x, there[k]) for k, x in here.items())
+
+
+def _same_bits(x: Any, y: Any) -> bool:
+    x, y = np.asarray(x), np.asarray(y)
+    if x.shape != y.shape or x.dtype != y.dtype:
+        return False
+    known = x == x  # not NaN
+    return np.array_equal(known, y == y) and x[known].tobytes() == y[known].tobytes()
 
 
 def whole(function: Callable[..., Any]) -> Callable[..., Any]:
     """Let programs call a function, rather than the calls that it made when they were written.
 
     Args:
-        function: of arrays, alone or in lists and tuples, and of whatever stays the same; it
-            returns an array and changes none.
+        function: of arrays, alone or in lists and tuples, and of whatever stays the same. It
+            returns an array, of a shape and type that do not depend on numbers, and changes none.
 
     Returns:
         The function.

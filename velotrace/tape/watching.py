@@ -53,6 +53,16 @@ class Watched(np.ndarray):
         """Write down any other call."""
         return _writer().function(function, tuple(args), kwargs)
 
+    def __getattribute__(self, name: str) -> Any:
+        """Refuse what tells numbers, or changes them, without a call that could be written down."""
+        if name in _UNTOLD:
+            raise UnrepeatableError(f"{name} of an array cannot be repeated: make it whole")
+        return super().__getattribute__(name)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        """Refuse another shape, real part or whatever is set so."""
+        raise UnrepeatableError(f"{name} of an array is set: make it whole")
+
     def __getitem__(self, where: Any) -> Any:
         """A view, even of one number, which would otherwise be taken out of its array."""
         part = super().__getitem__(where)
@@ -69,14 +79,22 @@ class Watched(np.ndarray):
 
     def copy(self, order: Any = "C") -> Watched:
         """A copy, row after row."""
+        if order != "C":
+            raise UnrepeatableError("a program copies row after row only")
         return _writer().copy(self, self.shape)
 
     def _refuse(self, *args: Any, **kwargs: Any) -> Any:
         raise UnrepeatableError("what follows depends on an array's numbers: make it whole")
 
-    __bool__ = __float__ = __int__ = __index__ = item = tolist = tobytes = _refuse
-    argmax = argmin = argsort = nonzero = searchsorted = _refuse
-    fill = put = sort = partition = resize = _refuse
+    __bool__ = __float__ = __int__ = __index__ = _refuse
+
+
+_UNTOLD = (
+    {"argmax", "argmin", "argpartition", "argsort", "nonzero", "searchsorted"}
+    | {"data", "flat", "imag", "item", "real", "tobytes", "tofile", "tolist"}
+    | {"byteswap", "fill", "partition", "put", "resize", "setfield", "sort"}
+)
+"""Attributes of an array by which numbers leave it or enter it unseen."""
 
 
 # The one piece of context, as in `node`: set and reset around the run that becomes a program.
@@ -100,7 +118,7 @@ class Writer:
     def __init__(self) -> None:
         self.planned: list[Planned] = []
         self._watched: dict[int, np.ndarray] = {}  # owners of watched memory by their ids
-        self._constants: list[np.ndarray] = []  # kept, so that their ids stay theirs
+        self._kept: list[Any] = []  # so that their ids stay theirs
         self._done: dict[Any, tuple[set[int], Watched]] = {}  # results, and owners they rest on
         self._shared: set[int] = set()  # owners of results that were wanted twice
 
@@ -118,24 +136,27 @@ class Writer:
             raise UnrepeatableError(f"{ufunc.__name__} is called for more than one result")
         (into,) = kwargs.pop("out", None) or (None,)
         kwargs = {name: x for name, x in kwargs.items() if _UNSAID.get(name, ...) is not x}
+        if arrays_of(kwargs):
+            raise UnrepeatableError(f"{ufunc.__name__} is called for some places: use np.where")
         call = ufunc if method == "__call__" else getattr(ufunc, method)
-        # of a number an array is made, which is the quicker operand and gives the same
-        operands = tuple(x if isinstance(x, Watched) else self._constant(x) for x in inputs)
+        operands = self._operands(inputs)
         if into is not None:
             self._check_may_change(into)
             self._plan_ufunc(call, operands, into.plain, kwargs)
             self._forget(into)
             return into
-        key = (call, _identity(operands), repr(sorted(kwargs.items())))
+        key = (call, self._identity(operands), self._identity(kwargs))
         if key in self._done:
             return self._again(key)
         return self._keep(key, operands, self._plan_ufunc(call, operands, None, kwargs))
 
     def function(self, function: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
         """Call one of NumPy's functions; a view that it gives is not called for again."""
-        result = function(*_plain(args), **_plain(kwargs))
+        if function in (np.ndim, np.shape, np.size):
+            return function(*_plain(args), **kwargs)
         if function is np.empty_like:
-            return self.watch(result)
+            return self.watch(np.empty_like(*_plain(args), **_plain(kwargs)))
+        result = self._called(function, args, kwargs)
         owners = [owner_of(x) for x in arrays_of((args, kwargs))]
         if isinstance(result, np.ndarray) and any(owner_of(result) is owner for owner in owners):
             return result.view(Watched)
@@ -146,18 +167,16 @@ class Writer:
         given = arrays_of((args, kwargs))
         if not any(isinstance(x, Watched) for x in given):
             return function(*args, **kwargs)
-        for x in given:
-            if not isinstance(x, Watched):
-                self._constant(x)
-        key = (function, _identity(args), _identity(tuple(sorted(kwargs.items()))))
+        args, kwargs = map_leaves(self._constant_array, (args, dict(kwargs)))
+        key = (function, self._identity(args), self._identity(kwargs))
         if key in self._done:
             return self._again(key)
-        result = function(*_plain(args), **_plain(kwargs))
-        if not isinstance(result, np.ndarray):
+        result = self._called(function, args, kwargs)
+        if not isinstance(result, (np.ndarray, np.generic)):
             raise UnrepeatableError(f"{function.__name__} returns no array")
         result = np.array(result)  # it may be one of the arguments
-        if function is np.concatenate:
-            self._plan_parts(result, *args, **kwargs)
+        if function is np.concatenate and kwargs.keys() <= {"axis"} and len(args) == 1:
+            self._plan_parts(result, args[0], kwargs.get("axis", 0))
         else:
             self._plan(function, args, result, kwargs)
         return self._keep(key, given, result)
@@ -172,7 +191,7 @@ class Writer:
 
     def copy(self, x: Watched, shape: tuple[int, ...]) -> Watched:
         """A copy in this shape, its numbers row after row."""
-        key = (np.copyto, _identity(x), shape)
+        key = (np.copyto, self._identity(x), shape)
         if key in self._done:
             return self._again(key)
         copy, source = np.empty(shape, x.dtype), np.broadcast_to(x.plain, shape)
@@ -180,15 +199,20 @@ class Writer:
         self._plan(np.copyto, (source,), copy)
         return self._keep(key, [x], copy)
 
+    # ---- how a call is planned --------------------------------------------------------------
+
     def _plan_ufunc(
         self, call: Any, operands: tuple[Any, ...], into: np.ndarray | None, kwargs: dict[str, Any]
     ) -> np.ndarray:
         """Call it now, and plan it in a form of its operands that is quick."""
         result = np.asarray(call(*_plain(operands), out=into, **kwargs))
-        if call in _EXACT and result.flags.c_contiguous:  # rows take a third of the time
-            rows = tuple(self._row(x, result.shape) if x.ndim else x for x in operands)
+        if call in _EXACT and not kwargs and result.flags.c_contiguous:
+            # rows take a third of the time
+            rows = tuple(
+                self._row(x, result.shape) if getattr(x, "ndim", 0) else x for x in operands
+            )
             self._plan(call, rows, result.reshape(-1))
-        elif call is np.matmul and _as_dot(_plain(operands), result):
+        elif call is np.matmul and not kwargs and _as_dot(_plain(operands), result):
             self._plan(np.dot, tuple(x[0] for x in operands), result[0])
         else:
             self._plan(call, operands, result, kwargs)
@@ -204,8 +228,10 @@ class Writer:
             return np.broadcast_to(x, shape).reshape(-1)
         return self.copy(x, shape).plain.reshape(-1)
 
-    def _plan_parts(self, into: np.ndarray, parts: Iterable[Any], axis: int = 0) -> None:
+    def _plan_parts(self, into: np.ndarray, parts: Iterable[Any], axis: int | None) -> None:
         """Copy one array after the other, which takes less time than `np.concatenate`."""
+        if axis is None:
+            axis, parts = 0, [part.reshape(-1) for part in parts]
         into, start = np.moveaxis(into, axis, 0), 0
         for part in parts:
             source = np.moveaxis(_plain(part), axis, 0)
@@ -217,17 +243,37 @@ class Writer:
     ) -> None:
         self.planned.append(Planned(call, _plain(args), into, _plain(kwargs)))
 
+    # ---- what stays the same, what was done before, what changes ----------------------------
+
+    def _operands(self, inputs: tuple[Any, ...]) -> tuple[Any, ...]:
+        """Constants as arrays, which are quicker: beside float64, where a number is as good."""
+        arrays = [x for x in inputs if isinstance(x, (np.ndarray, np.generic))]
+        if all(x.dtype == np.float64 for x in arrays):
+            return tuple(x if isinstance(x, Watched) else self._constant(x) for x in inputs)
+        return tuple(self._constant_array("", x) for x in inputs)
+
+    def _constant_array(self, _: str, x: Any) -> Any:
+        return self._constant(x) if type(x) is np.ndarray else x
+
     def _constant(self, x: Any) -> np.ndarray:
-        """An array that stays as it is; refuse one that is watched memory in disguise."""
-        array = np.asarray(x)
-        if id(owner_of(array)) in self._watched:
+        """A copy of what stays as it is; refuse what is watched memory in disguise."""
+        if id(owner_of(np.asarray(x))) in self._watched:
             raise UnrepeatableError("np.asarray hides an array from its program: leave it out")
-        self._constants.append(array)
-        return array
+        return np.array(x)
+
+    def _called(self, function: Any, args: Any, kwargs: Any) -> Any:
+        """What a function returns; refuse one that changes its arguments."""
+        plain = _plain((args, kwargs))
+        before = [x.tobytes() for x in arrays_of(plain)]
+        result = function(*plain[0], **plain[1])
+        if [x.tobytes() for x in arrays_of(plain)] != before:
+            raise UnrepeatableError(f"{function.__name__} changes an array")
+        return result
 
     def _keep(self, key: Any, operands: Iterable[Any], result: np.ndarray) -> Watched:
         watched = self.watch(result)
-        self._done[key] = {id(owner_of(x)) for x in (*operands, result)}, watched
+        owners = {id(owner_of(x)) for x in (*arrays_of(operands), result)}
+        self._done[key] = owners, watched
         return watched
 
     def _again(self, key: Any) -> Watched:
@@ -247,25 +293,30 @@ class Writer:
         owner = id(owner_of(changed))
         self._done = {key: kept for key, kept in self._done.items() if owner not in kept[0]}
 
+    def _identity(self, x: Any) -> Any:
+        """What tells operands apart: where each is and how it lies; of a constant, what it is."""
+        if isinstance(x, Mapping):
+            return tuple((name, self._identity(part)) for name, part in sorted(x.items()))
+        if isinstance(x, (list, tuple)):
+            return tuple(map(self._identity, x))
+        if isinstance(x, Watched):
+            return address_of(x), x.shape, x.strides, x.dtype.str
+        if isinstance(x, np.ndarray):
+            return x.tobytes(), x.shape, x.strides, x.dtype.str
+        if isinstance(x, (int, float, str)):
+            return type(x).__name__, repr(x)
+        self._kept.append(x)
+        return id(x)
+
 
 def _as_dot(operands: tuple[np.ndarray, ...], product: np.ndarray) -> bool:
-    """Whether `np.dot`, which is quicker, gives the same bits where a stack has one matrix."""
+    """Whether `np.dot` does the same, sooner: for one pair, if all three lie as BLAS reads them."""
     if any(x.ndim != 3 or len(x) != 1 for x in (*operands, product)):
         return False
-    a, b = operands
-    return np.array_equal(np.dot(a[0], b[0]), product[0])
+    a, b = (x[0] for x in operands)
+    as_read = (x.flags.c_contiguous or x.T.flags.c_contiguous for x in (a, b, product[0]))
+    return all(as_read) and np.array_equal(np.dot(a, b), product[0])
 
 
 def _plain(tree: Any) -> Any:
     return map_leaves(lambda _, x: x.plain if isinstance(x, Watched) else x, tree)
-
-
-def _identity(x: Any) -> Any:
-    """What tells operands apart: where each is and how it lies, or, of a constant, what it is."""
-    if isinstance(x, (list, tuple)):
-        return tuple(map(_identity, x))
-    if isinstance(x, Watched):
-        return address_of(x), x.shape, x.strides, x.dtype.char
-    if isinstance(x, np.ndarray):
-        return x.tobytes(), x.shape, x.strides, x.dtype.char
-    return type(x).__name__, repr(x)
