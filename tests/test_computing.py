@@ -105,7 +105,12 @@ def plant_a_copy(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def plant_a_frozen_weight(monkeypatch: pytest.MonkeyPatch) -> None:
     """It shows where the weight is another one, so never while a warm-up has it at 0."""
-    monkeypatch.setattr(adjoint, "_full", lambda shape, number: np.zeros(shape) + np.array(number))
+
+    def full(shape: tuple[int, ...], number: Any) -> Any:
+        copied = np.array(number)
+        return np.zeros(shape) + (copied if copied == 0.0 else number)
+
+    monkeypatch.setattr(adjoint, "_full", full)
 
 
 @pytest.mark.parametrize("plant", [plant_a_copy, plant_a_frozen_weight])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -18,12 +19,15 @@ from velotrace.tape.watching import Watched, running_writer
 Function = Callable[[dict[str, Any]], Any]
 
 SHAPES = {"x": (2, 3), "y": (2, 3), "row": (3,), "one": (1, 2, 3), "w": (1, 3, 4), "number": ()}
+MORE = {"wide": (1, 1, 16), "deep": (1, 16, 4)}
 """Of the arguments of every function below."""
 
 
 def numbers(seed: int) -> dict[str, np.ndarray]:
     drawn = np.random.default_rng(seed)
-    return {name: drawn.uniform(0.1, 2.0, shape) for name, shape in SHAPES.items()}
+    made = {name: drawn.uniform(0.1, 2.0, shape) for name, shape in (SHAPES | MORE).items()}
+    floats, counts = made["x"].astype(np.float32), (9.0 * made["x"]).astype(np.int8)
+    return made | {"floats": floats, "counts": counts}
 
 
 def assert_repeats(function: Function) -> None:
@@ -81,9 +85,6 @@ def copied(p: dict[str, Any]) -> Any:
     return copy, p["x"] + 0.0
 
 
-FLOATS = np.float32([1.5, 2.5, 3.5])
-
-
 def counting(p: dict[str, Any]) -> Any:
     n, total = np.zeros(()), p["x"] * 0.0
     for _ in range(3):
@@ -134,7 +135,8 @@ REPEATABLE: dict[str, Function] = {
         np.add.reduce(p["x"], axis=1, initial=5.0),
     ),
     "less exactly": lambda p: np.multiply(p["x"], p["y"], dtype=np.float32),
-    "of less exact ones": lambda p: (FLOATS * 2.0 * p["x"], FLOATS * p["x"]),
+    "matrices, less exactly": lambda p: np.matmul(p["one"], p["w"], dtype=np.float32),
+    "of other types": lambda p: (p["floats"] * 2.0, p["counts"] + 1, p["floats"] * p["x"] * 2.0),
     "joined in a row": lambda p: np.concatenate([p["x"], p["y"]], axis=None),
     "how large": lambda p: (
         p["x"] * (np.ndim(p["x"]) + p["x"].size + len(p["row"]) + p["x"].shape[0])
@@ -144,12 +146,13 @@ REPEATABLE: dict[str, Function] = {
     "columns first": lambda p: (np.exp(p["x"].T) * 2.0, (p["x"].T + p["y"].T).sum(axis=1)),
     "not a number": lambda p: np.log(p["x"] - 1.0) + 0.0 * p["y"],
     "zeros of either sign": lambda p: (-0.0 * p["x"], np.maximum(-0.0 * p["x"], 0.0)),
-    "one row and part of a matrix": lambda p: p["one"][:, :1] @ p["w"][..., :2],
+    "one row and part of a matrix": lambda p: p["wide"] @ p["deep"][..., :2],
     "constants that look alike": lambda p: (
         p["x"] @ np.arange(6.0).reshape(3, 2),
         p["x"] @ np.arange(6.0).reshape(2, 3).T,
         p["x"] * np.array([1, 2, 3]),
         p["x"] * np.array([1.0, 2.0, 3.0]),
+        p["x"] * np.array([1.0, 2.0, 3.0]).view(np.int64),
     ),
 }
 
@@ -296,6 +299,14 @@ class Pair:
 MASK = np.array([[True, False, True], [False, True, True]])
 
 
+TICKS = itertools.count()
+
+
+@whole
+def another_each_time(x: np.ndarray) -> np.ndarray:
+    return x + next(TICKS)
+
+
 @whole
 def size_of(x: np.ndarray) -> int:
     return x.size
@@ -312,6 +323,7 @@ REFUSED: dict[str, tuple[Function, str]] = {
     "in place by a function": (lambda p: np.clip(p["x"] * 1.0, 0.0, 1.0, out=p["y"]), "changes"),
     "a sum put somewhere": (lambda p: np.sum(p["x"], axis=0, out=p["row"]), "changes"),
     "a whole that changes": (lambda p: doubled(p["x"]), "changes"),
+    "never the same": (lambda p: another_each_time(p["x"]), "does not give"),
     "only in some places": (lambda p: np.divide(p["x"], 2.0, where=MASK), "some places"),
     "some of a sum": (lambda p: np.add.reduce(p["x"], where=MASK), "some places"),
     "another order": (lambda p: p["x"].T.copy("K").sum(axis=0), "row after row"),
@@ -350,6 +362,15 @@ def test_arguments_of_another_kind_are_refused() -> None:
     assert same_bits(program.repeat(good | {"number": 2.0}), good["x"] * 2.0)
 
 
+def test_a_product_is_not_taken_for_another_by_its_first_numbers() -> None:
+    """Of ones, any order of summation gives the same; how matrices lie decides."""
+    ones = numbers(0) | {"wide": np.ones((1, 1, 16)), "deep": np.ones((1, 16, 4))}
+    program = program_of(REPEATABLE["one row and part of a matrix"], ones)
+    for seed in range(20):
+        wanted = REPEATABLE["one row and part of a matrix"](numbers(seed))
+        assert same_bits(program.repeat(numbers(seed)), wanted)
+
+
 def test_a_number_to_begin_with_is_a_float() -> None:
     program = program_of(lambda p: p["a"] * 2, {"a": 1})
     assert program.repeat({"a": 0.5}) == 1.0
@@ -367,6 +388,7 @@ def test_bits_are_the_same_or_not() -> None:
     assert same_bits(x, np.array([1.0, -np.nan, 0.0]))
     for other in (np.array([1.0, np.nan, -0.0]), x.astype(np.float32), x[:2], x[None]):
         assert not same_bits({"a": [x]}, {"a": [other]})
+    assert not same_bits(np.zeros(2), np.zeros(2, dtype=np.int64))
     assert not same_bits({"a": x}, {"b": x})
     assert not same_bits([x], [x, x])
 
