@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -142,11 +143,19 @@ def test_a_step_that_cannot_be_a_program_is_called(
 
 def test_steps_of_another_training_are_refused(tmp_path: Path) -> None:
     plan, _ = plan_for(tmp_path / "one", "document")
-    other, _ = plan_for(tmp_path / "other", "document")
     repeated = repeated_for(plan)
-    next_epoch(plan, next_epoch(plan, begin(plan), repeated), repeated)
-    with pytest.raises(ValueError, match="one training only"):
-        next_epoch(other, begin(other), repeated)
+    state = next_epoch(plan, next_epoch(plan, begin(plan), repeated), repeated)
+    others = [
+        plan_for(tmp_path / "other", "document")[0],
+        replace(plan, dropped=frozenset({"kl_z"})),
+        replace(plan, activation="relu"),
+        replace(plan, reading=replace(plan.reading, reduction="mean")),
+    ]
+    for other in others:
+        with pytest.raises(ValueError, match="one training only"):
+            next_epoch(other, begin(other), repeated)
+    heavier = replace(plan, reading=replace(plan.reading, kl_weight=0.5))  # as a warm-up does
+    next_epoch(heavier, state, repeated)
 
 
 def test_a_short_training_writes_no_program(

@@ -6,8 +6,9 @@ import math
 import warnings
 from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from functools import partial
+from operator import attrgetter
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -16,7 +17,7 @@ from velotrace.learning.layout import Layout
 from velotrace.learning.optimisers import AdamState, take_step
 from velotrace.model.adjoint import backward
 from velotrace.model.objective import loss
-from velotrace.model.readings import Optimiser
+from velotrace.model.readings import Optimiser, Reading
 from velotrace.model.records import Iteration
 from velotrace.tape import (
     Program,
@@ -32,8 +33,8 @@ SMALL = 4096
 its calls.
 """
 
-OFTEN = 50
-"""Steps of one size before a program is written, which takes as long as some 80 steps do."""
+OFTEN = 100
+"""Steps of one size before a program is written. Writing takes as long as some 80 of them."""
 
 
 class Computed(NamedTuple):
@@ -106,7 +107,7 @@ class Repeated:
         """One step.
 
         Raises:
-            ValueError: the step is of another training than those before it.
+            ValueError: the step is of another training than the one that a program repeats.
         """
         size = given.iteration.unspliced.shape
         program = self.programs.get(size)
@@ -126,7 +127,7 @@ class Repeated:
             self._do_without(size, str(problem))
 
     def _try(self, program: _StepProgram, size: tuple[int, ...], given: Given) -> None:
-        """Compare, with weights that no step has had: what one of 0 hides would not be seen."""
+        """Compare, with weights that no step has had: a weight of 0 would hide what is wrong."""
         iteration = given.iteration
         reading = replace(iteration.reading, kl_weight=0.314, switch_weight=0.732)
         other = replace(given, iteration=replace(iteration, reading=reading))
@@ -144,7 +145,7 @@ class _StepProgram:
 
     def __init__(self, compute_it: Compute, first: Given):
         self.trusted = False
-        self._constants, self._draws = first.iteration.constants, first.iteration.draws
+        self._fixed, self._draws = _fixed(first.iteration), first.iteration.draws
 
         def step(moving: dict[str, Any]) -> Computed:
             weights = {name: moving[name] for name in ("kl_weight", "switch_weight")}
@@ -162,7 +163,7 @@ class _StepProgram:
 
     def repeat(self, given: Given) -> Computed:
         """Another step. What the next one begins with is copied; the rest is good until then."""
-        if given.iteration.constants is not self._constants:
+        if _fixed(given.iteration) != self._fixed:
             raise ValueError("a program repeats the steps of one training only")
         self._draws = given.iteration.draws
         values, adjoints, gradient, *next_begins = self._program.repeat(_moving(given))
@@ -193,6 +194,17 @@ class _DrawnAnew:
     def state_given(self, pi: Any) -> np.ndarray:
         state: np.ndarray = self.of.draw_state(pi)
         return state
+
+
+_CHOICES = attrgetter(
+    *(field.name for field in fields(Reading) if field.name not in ("kl_weight", "switch_weight"))
+)
+
+
+def _fixed(iteration: Iteration) -> tuple[Any, ...]:
+    """What is the same in every step of a training."""
+    constants, choices = id(iteration.constants), _CHOICES(iteration.reading)
+    return constants, iteration.activation, iteration.dropped, choices
 
 
 def _moving(given: Given) -> dict[str, Any]:

@@ -178,18 +178,19 @@ def _normalised(logs: Array) -> Array:
 def _kinetics(adj: Adjoints, values: Values, parameters: Parameters, iteration: Iteration) -> None:
     """ū, s̄ of states 1 to 3 back to α, β, γ and the times; state 4 is 0 throughout.
 
-    What decays does so at the times of all phases together. u0 and s0 may be (3) and (4) at t_s,
-    which then is one more time of induction, beside the cells'.
+    The decays of all phases are worked out at once. u0 and s0 may be (3) and (4) at t_s, which then
+    is one more time of induction, beside the cells'.
     """
     t_s, time = parameters["switch_time"], values["time_induction"]
     times, cells = [values["time_repression"] - t_s, time], time.shape[-2]  # τ = t3 − t_s
-    if iteration.reading.repression_start == "switch-time":
+    moving = iteration.reading.repression_start == "switch-time"
+    if moving:
         times.append(_as_cell(t_s, time))
     together, form = np.concatenate(times, axis=-2), iteration.reading.denominator
     decay = Decay(parameters["beta"], parameters["gamma"], together, form)
     of_rates = _repression(adj, values, parameters, decay.cells(slice(cells)))
     _start_of_repression(adj, values, iteration)
-    _induction(adj, parameters, decay.cells(slice(cells, None)), of_rates)
+    _induction(adj, parameters, decay.cells(slice(cells, None)), of_rates, moving)
 
 
 def _repression(
@@ -219,16 +220,27 @@ def _start_of_repression(adj: Adjoints, values: Values, iteration: Iteration) ->
 
 
 def _induction(
-    adj: Adjoints, parameters: Parameters, decay: Decay, of_rates: tuple[Array, Array]
+    adj: Adjoints,
+    parameters: Parameters,
+    decay: Decay,
+    of_rates: tuple[Array, Array],
+    moving: bool,
 ) -> None:
-    """States 1 and 2, (3), (4), (11), (12), back to α, β, γ and t1; then u0 and s0, (9), (10)."""
+    """States 1 and 2, (3), (4), (11), (12), back to α, β, γ and t1; then u0 and s0, (9), (10).
+
+    Where u0 and s0 move with t_s, they are (3) and (4) at the last of the times.
+    """
     alpha, beta, gamma = _rates(parameters)
     u_1, u_2, s_1, s_2 = (adj[bar][..., k] for bar in ("u_bar", "s_bar") for k in (0, 1))
-    of_u_0, of_s_0, cells = adj["u_switch"], adj["s_switch"], u_1.shape[-2]
-    moving = decay.time.shape[-2] > cells  # u0, s0 are (3), (4) at t_s: the last of the times
-    starts = [[_as_cell(of_start, u_1)] if moving else [] for of_start in (of_u_0, of_s_0)]
-    u_1, s_1 = (np.concatenate([u_1, *starts[0]], -2), np.concatenate([s_1, *starts[1]], -2))
-    slopes = induction_slopes(alpha, beta, gamma, decay, u_1, s_1)
+    of_u_0, of_s_0 = adj["u_switch"], adj["s_switch"]
+    cells = u_1.shape[-2]
+    of_u, of_s = (
+        np.concatenate([at_cells, _as_cell(at_switch, at_cells)], axis=-2)
+        if moving
+        else at_cells.copy()
+        for at_cells, at_switch in ((u_1, of_u_0), (s_1, of_s_0))
+    )
+    slopes = induction_slopes(alpha, beta, gamma, decay, of_u, of_s)
     d_alpha, d_beta, d_gamma, adj["time_induction"] = (slope[..., :cells, :] for slope in slopes)
     by_cell = (d_alpha, d_beta + of_rates[0], d_gamma + of_rates[1], u_2, s_2)
     of_alpha, of_beta, of_gamma, u_2, s_2 = _each_over_cells(by_cell, alpha)

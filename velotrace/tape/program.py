@@ -8,10 +8,9 @@ the function itself, since the calls are.
 
 A function can be a program if its calls depend on shapes alone. A part whose calls depend on
 numbers is made `whole`: a program then calls that part, and not what it consists of. What else
-would repeat numbers instead of calls raises `UnrepeatableError`, but for one thing that cannot be
-told: where NumPy copies without asking, as in `np.array` or `np.float64`, the copy looks like a
-constant. So a program is to be compared with its function on other numbers, all of them, before it
-is relied upon.
+would repeat numbers instead of calls raises `UnrepeatableError` where it can be told. Not all can:
+what leaves an array through `np.array`, `np.float64` or a text comes back as a constant. So a
+program is to be compared with its function on other numbers, all of them, before it is relied upon.
 """
 
 from __future__ import annotations
@@ -35,7 +34,7 @@ class Program:
     Attributes:
         inputs: memory for its arguments, by name.
         calls: in order.
-        result: what it returned; every run fills it anew.
+        result: what it returned; every run fills anew what depends on an argument.
     """
 
     inputs: Mapping[str, np.ndarray]
@@ -46,19 +45,19 @@ class Program:
         """Run it with other numbers.
 
         Args:
-            arguments: by name, numbers or arrays of the shapes and types that the program was
-                written with.
+            arguments: by name, numbers or arrays of the shapes, types and layouts that the program
+                was written with; not what an earlier run has returned.
 
         Returns:
-            What the function would return; good until the next run. One run at a time: threads
-            would fill the same memory.
+            What the function would return; good until the next run, and not to be changed. One run
+            at a time: threads would fill the same memory.
 
         Raises:
             ValueError: an argument has another shape or type, or what a whole part gives has.
         """
         for name, memory in self.inputs.items():
             given = arguments[name]
-            if type(given) is not float and (
+            if not isinstance(given, (int, float)) and (
                 given.shape != memory.shape or given.dtype != memory.dtype
             ):
                 wanted, got = (f"{x.dtype} of shape {x.shape}" for x in (memory, given))
@@ -140,7 +139,8 @@ def whole(function: Callable[..., Any]) -> Callable[..., Any]:
 
     Args:
         function: of arrays, alone or in lists and tuples, and of whatever stays the same. It
-            returns an array, of a shape and type that do not depend on numbers, and changes none.
+            returns an array, of a shape and type that do not depend on numbers, changes none, and
+            gives the same for the same.
 
     Returns:
         The function.

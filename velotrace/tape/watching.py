@@ -16,7 +16,10 @@ _EXACT = frozenset(
     {np.add, np.subtract, np.multiply, np.divide, np.negative, np.absolute, np.square, np.sqrt}
     | {np.maximum, np.minimum, np.equal, np.greater, np.greater_equal, np.less, np.less_equal}
 )
-"""Rounded as IEEE 754 says, whichever of its loops NumPy chooses by how the operands lie."""
+"""Real numbers are rounded as IEEE 754 says, whichever loop NumPy chooses by how they lie."""
+
+_FILLED = frozenset({np.zeros_like, np.ones_like, np.full_like})
+"""What gives a new array to be changed, even if one like it was given before."""
 
 _UNSAID = {"dtype": None, "keepdims": False, "where": True}
 """What a method such as `x.sum()` tells a ufunc of which nothing was said."""
@@ -72,8 +75,11 @@ class Watched(np.ndarray):
 
     def __setitem__(self, where: Any, numbers: Any) -> None:
         """Write down that a part of the array takes other numbers."""
-        part = self.plain[where if isinstance(where, tuple) else (where,)]
-        if not isinstance(part, np.ndarray) or owner_of(part) is not owner_of(self):
+        where = where if isinstance(where, tuple) else (where,)
+        part = self.plain[where]
+        if not isinstance(part, np.ndarray):
+            part = self.plain[(*where, ...)]
+        if owner_of(part) is not owner_of(self):
             raise UnrepeatableError("what is changed is no view of an array: make it whole")
         _writer().change(part, numbers)
 
@@ -87,11 +93,13 @@ class Watched(np.ndarray):
         raise UnrepeatableError("what follows depends on an array's numbers: make it whole")
 
     __bool__ = __float__ = __int__ = __index__ = _refuse
+    __format__ = __reduce__ = __reduce_ex__ = _refuse
 
 
 _UNTOLD = (
     {"argmax", "argmin", "argpartition", "argsort", "nonzero", "searchsorted"}
-    | {"data", "flat", "imag", "item", "real", "tobytes", "tofile", "tolist"}
+    | {"ctypes", "data", "dot", "dump", "dumps", "flat", "imag", "item", "real", "trace"}
+    | {"tobytes", "tofile", "tolist"}
     | {"byteswap", "fill", "partition", "put", "resize", "setfield", "sort"}
 )
 """Attributes of an array by which numbers leave it or enter it unseen."""
@@ -133,11 +141,11 @@ class Writer:
     ) -> Watched:
         """Call a ufunc or a method of it."""
         if ufunc.nout != 1 or method == "at":
-            raise UnrepeatableError(f"{ufunc.__name__} is called for more than one result")
+            raise UnrepeatableError(f"{ufunc.__name__} is called for other than one new array")
         (into,) = kwargs.pop("out", None) or (None,)
         kwargs = {name: x for name, x in kwargs.items() if _UNSAID.get(name, ...) is not x}
         if arrays_of(kwargs):
-            raise UnrepeatableError(f"{ufunc.__name__} is called for some places: use np.where")
+            raise UnrepeatableError(f"{ufunc.__name__} is told places by an array: use np.where")
         call = ufunc if method == "__call__" else getattr(ufunc, method)
         operands = self._operands(inputs)
         if into is not None:
@@ -157,8 +165,10 @@ class Writer:
         if function is np.empty_like:
             return self.watch(np.empty_like(*_plain(args), **_plain(kwargs)))
         result = self._called(function, args, kwargs)
-        owners = [owner_of(x) for x in arrays_of((args, kwargs))]
-        if isinstance(result, np.ndarray) and any(owner_of(result) is owner for owner in owners):
+        watched = [x for x in arrays_of((args, kwargs)) if isinstance(x, Watched)]
+        if isinstance(result, np.ndarray) and any(owner_of(result) is owner_of(x) for x in watched):
+            if len(watched) > 1 or function is np.trim_zeros:
+                raise UnrepeatableError(f"{function.__name__} views what depends on numbers")
             return result.view(Watched)
         return self.call(function, args, kwargs)
 
@@ -169,13 +179,14 @@ class Writer:
             return function(*args, **kwargs)
         args, kwargs = map_leaves(self._constant_array, (args, dict(kwargs)))
         key = (function, self._identity(args), self._identity(kwargs))
-        if key in self._done:
+        if key in self._done and function not in _FILLED:
             return self._again(key)
         result = self._called(function, args, kwargs)
         if not isinstance(result, (np.ndarray, np.generic)):
             raise UnrepeatableError(f"{function.__name__} returns no array")
         result = np.array(result)  # it may be one of the arguments
-        if function is np.concatenate and kwargs.keys() <= {"axis"} and len(args) == 1:
+        joins = function is np.concatenate and kwargs.keys() <= {"axis"} and len(args) == 1
+        if joins and all(isinstance(part, np.ndarray) for part in args[0]):
             self._plan_parts(result, args[0], kwargs.get("axis", 0))
         else:
             self._plan(function, args, result, kwargs)
@@ -185,7 +196,7 @@ class Writer:
         """Put other numbers into an array, or into a part of it."""
         self._check_may_change(part.view(Watched))
         source = numbers if isinstance(numbers, Watched) else self._constant(numbers)
-        np.copyto(part, _plain(source))
+        part[...] = _plain(source)
         self._plan(np.copyto, (source,), part)
         self._forget(part)
 
