@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, replace
 from functools import partial
 from operator import attrgetter
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -37,7 +37,8 @@ OFTEN = 100
 """Steps of one size before a program is written. Writing takes as long as some 80 of them."""
 
 
-class Computed(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Computed:
     """What a step computes.
 
     Attributes:
@@ -55,6 +56,12 @@ class Computed(NamedTuple):
     updated: np.ndarray
     first_moment: np.ndarray
     second_moment: np.ndarray
+
+    @property
+    def parts(self) -> tuple[Any, ...]:
+        """All of it, in order."""
+        moments = self.first_moment, self.second_moment
+        return self.values, self.adjoints, self.gradient, self.updated, *moments
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +138,7 @@ class Repeated:
         iteration = given.iteration
         reading = replace(iteration.reading, kl_weight=0.314, switch_weight=0.732)
         other = replace(given, iteration=replace(iteration, reading=reading))
-        program.trusted = same_bits(program.repeat(other), self._compute(other))
+        program.trusted = same_bits(program.repeat(other).parts, self._compute(other).parts)
         if not program.trusted:
             self._do_without(size, "it differs from its step")
 
@@ -147,7 +154,7 @@ class _StepProgram:
         self.trusted = False
         self._fixed, self._draws = _fixed(first.iteration), first.iteration.draws
 
-        def step(moving: dict[str, Any]) -> Computed:
+        def step(moving: dict[str, Any]) -> tuple[Any, ...]:
             weights = {name: moving[name] for name in ("kl_weight", "switch_weight")}
             iteration = replace(
                 first.iteration,
@@ -157,7 +164,7 @@ class _StepProgram:
                 reading=replace(first.iteration.reading, **weights),
             )
             memory = AdamState(moving["step"], moving["first_moment"], moving["second_moment"])
-            return compute_it(Given(moving["rows"], memory, iteration))
+            return compute_it(Given(moving["rows"], memory, iteration)).parts
 
         self._program: Program = program_of(step, _moving(first))
 
