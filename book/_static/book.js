@@ -21,7 +21,7 @@
   const more = (box) => box.classList.toggle("goes-on", box.scrollLeft + box.clientWidth < box.scrollWidth - 1);
 
   const mark = (box, label) => {
-    const wide = box.scrollWidth > box.clientWidth + 1;
+    const wide = box.scrollWidth > box.clientWidth; // if only by one pixel: it is a scroller then
     box.classList.toggle("scrolls", wide);
     more(box);
     box.onscroll = () => more(box);
