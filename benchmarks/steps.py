@@ -32,25 +32,22 @@ def by_hand(parameters: Any, iteration: Any) -> Callable[[], object]:
 
 def as_program(parameters: Any, iteration: Any) -> Callable[[], object]:
     """The same as a program of all that differs from step to step, as training has it."""
-    parts = {"iteration": iteration, "draws": iteration.draws, "reading": iteration.reading}
-    names = {
-        "iteration": ("unspliced", "spliced"),
-        "draws": ("epsilon_z", "pi", "state")
-        if iteration.reading.draws_state
-        else ("epsilon_z", "pi"),
-        "reading": ("kl_weight", "switch_weight"),
-    }
+    data, weights = ("unspliced", "spliced"), ("kl_weight", "switch_weight")
+    drawn = ("epsilon_z", "pi", "state") if iteration.reading.draws_state else ("epsilon_z", "pi")
     arguments = dict(leaves(parameters))
-    arguments |= {name: getattr(parts[part], name) for part in parts for name in names[part]}
+    for source, names in (
+        (iteration, data),
+        (iteration.draws, drawn),
+        (iteration.reading, weights),
+    ):
+        arguments |= {name: getattr(source, name) for name in names}
 
     def step(given: dict[str, Any]) -> object:
-        moved = {
-            part: replace(parts[part], **{name: given[name] for name in names[part]})
-            for part in ("draws", "reading")
-        }
-        moved |= {name: given[name] for name in names["iteration"]}
-        here = map_leaves(lambda path, _: given[path], parameters)
-        return by_hand(here, replace(iteration, **moved))()
+        draws = replace(iteration.draws, **{name: given[name] for name in drawn})
+        reading = replace(iteration.reading, **{name: given[name] for name in weights})
+        u, s = (given[name] for name in data)
+        moved = replace(iteration, unspliced=u, spliced=s, draws=draws, reading=reading)
+        return by_hand(map_leaves(lambda path, _: given[path], parameters), moved)()
 
     return partial(program_of(step, arguments).repeat, arguments)
 

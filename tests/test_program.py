@@ -258,6 +258,19 @@ def itself_or_double(x: np.ndarray, *, least: float = 2.0) -> np.ndarray:
     return x if x.sum() < least else 2.0 * x
 
 
+KEPT = np.array([1.0, 2.0, 3.0])
+
+
+@whole
+def something_kept(x: np.ndarray) -> np.ndarray:
+    return KEPT if x.size else x
+
+
+@whole
+def spread(x: np.ndarray) -> np.ndarray:
+    return np.broadcast_to(x.sum(axis=0), (4, 3))
+
+
 @whole
 def of_both(arrays: list[np.ndarray]) -> np.ndarray:
     return positive(arrays[0]) + positive(arrays[1])
@@ -268,6 +281,13 @@ def test_what_depends_on_numbers_is_called_anew() -> None:
     assert_repeats(lambda p: of_both([p["x"], p["y"]]))
     for least in (-np.inf, 6.5, 7.0, np.inf):  # an argument comes back, or a new array does
         assert_repeats(lambda p, least=least: [itself_or_double(p["x"], least=least), 3.0 * p["x"]])
+
+
+def test_what_a_whole_part_gives_stays_its_own() -> None:
+    """Even if it is an array that the part keeps, or one of which each row is the same."""
+    assert_repeats(lambda p: something_kept(p["x"]) * p["row"])
+    np.testing.assert_array_equal(KEPT, [1.0, 2.0, 3.0])
+    assert_repeats(lambda p: (spread(p["x"]), spread(p["y"]) * 2.0))
 
 
 def test_outside_of_a_program_whole_is_the_function() -> None:

@@ -47,7 +47,9 @@ def held_names(reading: Reading) -> tuple[str, ...]:
     return _held_names(reading.parameterisation, reading.noise_parameter)
 
 
-@lru_cache(maxsize=4)
+@lru_cache(
+    maxsize=4
+)  # of these two alone: in a program a reading's weights are arrays, not hashable
 def _held_names(parameterisation: Parameterisation, noise: NoiseParameter) -> tuple[str, ...]:
     reading = Reading(parameterisation=parameterisation, noise_parameter=noise)
     return tuple(held_name(name, reading) for name in PARAMETERS)

@@ -159,23 +159,20 @@ class Writer:
         return self._keep(key, operands, self._plan_ufunc(call, operands, None, kwargs))
 
     def function(self, function: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
-        """Call one of NumPy's functions; a view that it gives is not called for again."""
+        """Call one of NumPy's functions; a view that it gives is there in every run."""
         if function in (np.ndim, np.shape, np.size):
             return function(*_plain(args), **kwargs)
         if function is np.empty_like:
             return self.watch(np.empty_like(*_plain(args), **_plain(kwargs)))
-        result = self._called(function, args, kwargs)
-        watched = [x for x in arrays_of((args, kwargs)) if isinstance(x, Watched)]
-        if isinstance(result, np.ndarray) and any(owner_of(result) is owner_of(x) for x in watched):
-            if len(watched) > 1 or function is np.trim_zeros:
-                raise UnrepeatableError(f"{function.__name__} views what depends on numbers")
-            return result.view(Watched)
-        return self.call(function, args, kwargs)
+        return self.call(function, args, kwargs, views=True)
 
-    def call(self, function: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
-        """Call any function of which every run is to have the result."""
+    def call(
+        self, function: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any], views: bool = False
+    ) -> Any:
+        """Call any function of which every run is to have the result, unless that may be a view."""
         given = arrays_of((args, kwargs))
-        if not any(isinstance(x, Watched) for x in given):
+        watched = [x for x in given if isinstance(x, Watched)]
+        if not watched:
             return function(*args, **kwargs)
         args, kwargs = map_leaves(self._constant_array, (args, dict(kwargs)))
         key = (function, self._identity(args), self._identity(kwargs))
@@ -184,7 +181,10 @@ class Writer:
         result = self._called(function, args, kwargs)
         if not isinstance(result, (np.ndarray, np.generic)):
             raise UnrepeatableError(f"{function.__name__} returns no array")
-        result = np.array(result)  # it may be one of the arguments
+        result = np.asarray(result)
+        if views and any(owner_of(result) is owner_of(x) for x in watched):
+            return self._view(function, result, len(watched))
+        result = np.array(result)  # memory of its own: a whole part may give back what it was given
         joins = function is np.concatenate and kwargs.keys() <= {"axis"} and len(args) == 1
         if joins and all(isinstance(part, np.ndarray) for part in args[0]):
             self._plan_parts(result, args[0], kwargs.get("axis", 0))
@@ -209,6 +209,11 @@ class Writer:
         np.copyto(copy, source)
         self._plan(np.copyto, (source,), copy)
         return self._keep(key, [x], copy)
+
+    def _view(self, function: Any, result: np.ndarray, watched: int) -> Watched:
+        if watched > 1 or function is np.trim_zeros:
+            raise UnrepeatableError(f"{function.__name__} views what depends on numbers")
+        return result.view(Watched)
 
     # ---- how a call is planned --------------------------------------------------------------
 
